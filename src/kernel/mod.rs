@@ -1,0 +1,27 @@
+//! The vocabulary every other folder speaks: identifiers, secrets, instants, chance, addresses and bounded JSON.
+//!
+//! It knows nothing of the rest of the crate. It must stay small: a word belongs here only when two folders that may
+//! not see each other both need it.
+
+pub mod clock;
+pub mod entropy;
+pub mod fault;
+pub mod hex;
+pub mod id;
+pub mod json;
+pub mod peer;
+pub mod properties;
+pub mod secret;
+pub mod uri;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub use fault::Fault;
+pub use id::{
+    ApplicationId, ClientId, ConferenceId, FamilyId, OrgId, RequestId, SignInId, TicketId, TokenId,
+    UserId,
+};
+pub use peer::Network;
+pub use properties::Properties;
+pub use secret::{Digest, Secret};
+pub use uri::BaseUrl;

@@ -1,0 +1,3 @@
+//! Admit, an auth server for contact-centre and video deployments.
+
+pub mod kernel;
