@@ -1,3 +1,4 @@
 //! Admit, an auth server for contact-centre and video deployments.
 
+pub mod crypto;
 pub mod kernel;

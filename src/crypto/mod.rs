@@ -1,0 +1,12 @@
+//! Algorithms behind narrow functions: no files, no clock, no source of chance of its own.
+//!
+//! The list is closed. Sealing is AES-256-GCM-SIV (RFC 8452), because a repeated nonce must not be a disaster;
+//! checksums and digests are HMAC-SHA-256; keys for each purpose come from one master key by HKDF (RFC 5869).
+//! Passwords are Argon2id (RFC 9106). Tokens are signed EdDSA or RS256 and nothing else (RFC 8725 §3.1), by the TLS
+//! library's provider, never by a crate with a timing advisory.
+
+pub mod authority;
+pub mod jwk;
+pub mod jws;
+pub mod password;
+pub mod seal;
