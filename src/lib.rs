@@ -2,3 +2,4 @@
 
 pub mod crypto;
 pub mod kernel;
+pub mod store;
