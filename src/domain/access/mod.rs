@@ -1,0 +1,184 @@
+//! Who is calling and what they hold. A `Caller` is made only from a verified token, or for the operator.
+
+pub mod rules;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::{ClientId, OrgId, SignInId, Timestamp, TokenId, UserId};
+
+pub use rules::{Action, Denied};
+
+/// What a caller may be. Supervisors and administrators hold what stands below them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A customer holding a ticket.
+    Customer,
+    /// An integrator's backend.
+    ClientService,
+    /// An agent.
+    Agent,
+    /// A supervisor: also an agent.
+    Supervisor,
+    /// An administrator of one organization: also a supervisor.
+    Admin,
+    /// An internal service: any organization.
+    Service,
+}
+
+const ROLES: [(Role, &str, &str); 6] = [
+    (Role::Customer, "Customer", "ROLE_CUSTOMER"),
+    (Role::ClientService, "ClientService", "ROLE_CLIENT_SERVICE"),
+    (Role::Agent, "Agent", "ROLE_AGENT"),
+    (Role::Supervisor, "Supervisor", "ROLE_SUPERVISOR"),
+    (Role::Admin, "Admin", "ROLE_ADMIN"),
+    (Role::Service, "Service", "ROLE_SERVICE"),
+];
+
+impl Role {
+    /// As tokens carry it, such as `ROLE_AGENT`.
+    pub fn authority(self) -> &'static str {
+        ROLES
+            .iter()
+            .find(|(role, ..)| *role == self)
+            .map_or("", |(_, _, authority)| authority)
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    fn implied(self) -> &'static [Role] {
+        match self {
+            Self::Admin => &[Self::Supervisor, Self::Agent],
+            Self::Supervisor => &[Self::Agent],
+            Self::Customer | Self::ClientService | Self::Agent | Self::Service => &[],
+        }
+    }
+}
+
+/// A set of roles, closed under what each implies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Roles(u8);
+
+impl Roles {
+    /// These roles and all they imply.
+    pub fn of(roles: &[Role]) -> Self {
+        let all = roles
+            .iter()
+            .flat_map(|role| role.implied().iter().chain([role]));
+        Self(all.fold(0, |bits, role| bits | role.bit()))
+    }
+
+    /// Reads the authorities of a token; an unknown one is `None`.
+    pub fn from_authorities<'t>(names: impl IntoIterator<Item = &'t str>) -> Option<Self> {
+        let known = |name: &str| ROLES.iter().find(|(.., authority)| *authority == name);
+        names
+            .into_iter()
+            .map(|name| known(name).map(|(role, ..)| *role))
+            .collect::<Option<Vec<_>>>()
+            .map(|roles| Self::of(&roles))
+    }
+
+    /// Whether the set has `role`.
+    pub fn has(self, role: Role) -> bool {
+        self.0 & role.bit() != 0
+    }
+
+    /// The set as tokens carry it, lowest role first.
+    pub fn authorities(self) -> Vec<&'static str> {
+        ROLES
+            .iter()
+            .filter(|(role, ..)| self.has(*role))
+            .map(|(_, _, authority)| *authority)
+            .collect()
+    }
+}
+
+/// Whom a token speaks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A person with an account.
+    User(UserId),
+    /// A client of its own accord.
+    Client(ClientId),
+    /// A customer holding a ticket, under the user id the ticket was given.
+    Customer(UserId),
+}
+
+impl Subject {
+    /// The token's `sub`. A client's can never equal a user's: no user id has a colon (RFC 9068 §5).
+    pub fn sub(&self) -> String {
+        match self {
+            Self::User(id) | Self::Customer(id) => id.to_string(),
+            Self::Client(id) => format!("client:{id}"),
+        }
+    }
+}
+
+/// Someone who has proved who they are.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub(in crate::domain) subject: Subject,
+    pub(in crate::domain) organization: OrgId,
+    pub(in crate::domain) roles: Roles,
+    pub(in crate::domain) client: ClientId,
+    pub(in crate::domain) token: TokenId,
+    pub(in crate::domain) sign_in: Option<SignInId>,
+    pub(in crate::domain) expires_at: Timestamp,
+    pub(in crate::domain) epoch: u64,
+}
+
+impl Caller {
+    /// Whom the token speaks for.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The caller's own organization.
+    pub fn organization(&self) -> &OrgId {
+        &self.organization
+    }
+
+    /// The roles the token carries.
+    pub fn roles(&self) -> Roles {
+        self.roles
+    }
+
+    /// The client the token was issued to.
+    pub fn client(&self) -> &ClientId {
+        &self.client
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn higher_roles_hold_the_lower_ones() {
+        let authorities = Roles::of(&[Role::Admin, Role::ClientService]).authorities();
+        assert_eq!(
+            authorities,
+            [
+                "ROLE_CLIENT_SERVICE",
+                "ROLE_AGENT",
+                "ROLE_SUPERVISOR",
+                "ROLE_ADMIN"
+            ]
+        );
+        assert_eq!(
+            Roles::from_authorities(authorities),
+            Some(Roles::of(&[Role::Admin, Role::ClientService]))
+        );
+        assert_eq!(Roles::from_authorities(["ROLE_agent"]), None);
+        assert!(!Roles::of(&[Role::Service]).has(Role::Admin));
+    }
+
+    #[test]
+    fn a_clients_subject_is_never_a_users() {
+        let name = "7c5a";
+        let client = Subject::Client(name.parse().unwrap()).sub();
+        assert_ne!(client, Subject::User(name.parse().unwrap()).sub());
+        assert!(client.parse::<UserId>().is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! The whole authorisation table: which role may do which action, in whose organization.
+
+use super::{Caller, Role};
+use crate::kernel::OrgId;
+
+/// What somebody may want to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Create a ticket.
+    IssueTicket,
+    /// Change, revoke, disable, enable or delete a ticket.
+    ManageTicket,
+    /// See any ticket of the organization.
+    ReadTicket,
+    /// Name a room for people to meet in.
+    OpenRoom,
+}
+
+/// The caller may not: 403.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Denied(&'static str);
+
+const LACKS_ROLE: Denied = Denied("Access is denied");
+const OTHER_ORGANIZATION: Denied = Denied("only an internal service may name another organization");
+
+/// Whether the caller's roles allow the action.
+pub fn may(caller: &Caller, action: Action) -> Result<(), Denied> {
+    let allowed = match action {
+        Action::IssueTicket | Action::ManageTicket | Action::ReadTicket | Action::OpenRoom => {
+            [Role::Agent, Role::Service]
+        }
+    };
+    if allowed.iter().any(|role| caller.roles.has(*role)) {
+        Ok(())
+    } else {
+        Err(LACKS_ROLE)
+    }
+}
+
+/// The organization a request acts in: the caller's own, or for an internal service the one it names.
+pub fn organization<'c>(caller: &'c Caller, named: Option<&'c OrgId>) -> Result<&'c OrgId, Denied> {
+    match named {
+        Some(named) if *named == caller.organization || caller.roles.has(Role::Service) => {
+            Ok(named)
+        }
+        Some(_) => Err(OTHER_ORGANIZATION),
+        None => Ok(&caller.organization),
+    }
+}
+
+/// Whether an object of `owner` exists for this caller at all; another organization's object is a 404.
+pub fn sees(caller: &Caller, owner: &OrgId) -> bool {
+    *owner == caller.organization || caller.roles.has(Role::Service)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::access::{Roles, Subject};
+    use crate::kernel::Timestamp;
+
+    fn caller(roles: &[Role]) -> Caller {
+        Caller {
+            subject: Subject::Client("c".parse().unwrap()),
+            organization: "own".parse().unwrap(),
+            roles: Roles::of(roles),
+            client: "c".parse().unwrap(),
+            token: "t".parse().unwrap(),
+            sign_in: None,
+            expires_at: Timestamp::from_seconds(0),
+            epoch: 0,
+        }
+    }
+
+    #[test]
+    fn who_may_manage_tickets() {
+        let rows = [
+            (Role::Customer, false),
+            (Role::ClientService, false),
+            (Role::Agent, true),
+            (Role::Supervisor, true),
+            (Role::Admin, true),
+            (Role::Service, true),
+        ];
+        for (role, expected) in rows {
+            for action in [
+                Action::IssueTicket,
+                Action::ManageTicket,
+                Action::ReadTicket,
+                Action::OpenRoom,
+            ] {
+                assert_eq!(
+                    may(&caller(&[role]), action).is_ok(),
+                    expected,
+                    "{role:?} {action:?}"
+                );
+            }
+        }
+        assert!(may(&caller(&[]), Action::ReadTicket).is_err());
+    }
+
+    #[test]
+    fn only_an_internal_service_reaches_another_organization() {
+        let (own, other) = ("own".parse().unwrap(), "other".parse().unwrap());
+        let (admin, service) = (caller(&[Role::Admin]), caller(&[Role::Service]));
+        assert_eq!(organization(&admin, None), Ok(&own));
+        assert_eq!(organization(&admin, Some(&own)), Ok(&own));
+        assert_eq!(organization(&admin, Some(&other)), Err(OTHER_ORGANIZATION));
+        assert_eq!(organization(&service, Some(&other)), Ok(&other));
+        assert!(sees(&admin, &own) && !sees(&admin, &other) && sees(&service, &other));
+    }
+}

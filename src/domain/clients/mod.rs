@@ -1,0 +1,69 @@
+//! OAuth clients: who may ask for tokens, by which grants, with which roles.
+
+mod records;
+pub mod secret;
+
+use serde::{Deserialize, Serialize};
+
+use super::Cx;
+use super::access::Roles;
+use crate::crypto::jws::Algorithm;
+use crate::kernel::{ClientId, Digest, Fault, OrgId, Timestamp};
+use crate::store::Tx;
+
+/// The public client that customers' apps come as, with an empty secret: real apps have the name built in.
+pub const CUSTOMER: &str = "customer";
+
+/// How a client may ask for tokens. Stored by position: add at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrantType {
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+    /// RFC 6749 §6.
+    RefreshToken,
+    /// A ticket for tokens.
+    Ticket,
+}
+
+/// An OAuth client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its identifier.
+    pub id: ClientId,
+    /// The organization it belongs to.
+    pub organization: OrgId,
+    /// What it is for, in its owner's words.
+    pub description: String,
+    /// The digest of its secret; a public client has none.
+    pub secret: Option<Digest>,
+    /// The roles its own tokens carry.
+    pub roles: Roles,
+    /// How it may ask for tokens.
+    pub grants: Vec<GrantType>,
+    /// The scopes it may ask for.
+    pub scopes: Vec<String>,
+    /// How its access tokens are signed.
+    pub signing: Algorithm,
+    /// Its own lifetime of access tokens in seconds, if it differs from everyone's.
+    pub access_seconds: Option<u32>,
+    /// Its own idle lifetime of refresh tokens in seconds, if it differs from everyone's.
+    pub refresh_seconds: Option<u32>,
+    /// When it was registered.
+    pub created_at: Timestamp,
+}
+
+/// The longest lifetime of access tokens a client can be given, in seconds.
+pub const ACCESS_SECONDS_MAX: u32 = 7 * 86_400;
+
+/// The scopes a client has unless it was registered with others: contract A's two, contract B's, and OpenID's.
+pub const DEFAULT_SCOPES: [&str; 4] = ["any", "global", "*", "openid"];
+
+/// The client of that id.
+pub fn find(cx: &Cx<'_>, id: &ClientId) -> Result<Option<Client>, Fault> {
+    records::get(&cx.view(), id)
+}
+
+/// Keeps a client.
+pub fn put(tx: &Tx<'_>, client: &Client) -> Result<(), Fault> {
+    records::put(tx, client)
+}

@@ -1,0 +1,27 @@
+//! Client secrets: drawn by us, shown once, kept as a digest.
+
+use crate::domain::{Appliance, Cx};
+use crate::kernel::{Digest, Secret};
+
+use super::Client;
+
+/// Draws a secret of 256 bits.
+pub fn draw(cx: &Cx<'_>) -> Secret<String> {
+    Secret::new(cx.entropy().token::<32>())
+}
+
+/// What the store keeps instead of `secret`. A random secret needs no slow hash: it cannot be guessed.
+pub fn digest(appliance: &Appliance, secret: &Secret<String>) -> Digest {
+    appliance
+        .keyring
+        .digest("client secret", secret.expose().as_bytes())
+}
+
+/// Whether `presented` is the client's secret. An unknown client costs the same work.
+pub fn is_right(cx: &Cx<'_>, client: Option<&Client>, presented: &Secret<String>) -> bool {
+    let presented = digest(cx.appliance, presented);
+    let kept = client
+        .and_then(|client| client.secret)
+        .unwrap_or(Digest::from_bytes([0; 32]));
+    kept == presented
+}

@@ -1,0 +1,3 @@
+//! What makes several things in one call, for callers who want a room and nothing else.
+
+pub mod room;

@@ -1,0 +1,190 @@
+//! The first start: the facts an empty appliance begins with, made once and in one transaction.
+
+use serde::{Deserialize, Serialize};
+
+use super::access::{Role, Roles};
+use super::applications::{self, Application, Platform};
+use super::audit::{self, Event};
+use super::clients::{self, Client, DEFAULT_SCOPES, GrantType, secret};
+use super::organizations::{self, Organization};
+use super::users::{self, User};
+use super::{Appliance, Cx};
+use crate::crypto::jws::Algorithm;
+use crate::crypto::password;
+use crate::kernel::{
+    ApplicationId, BaseUrl, ClientId, Fault, OrgId, Properties, Secret, Timestamp, UserId,
+};
+use crate::store::{Record, Table, Verdict, View};
+
+const INSTALLATION: Table<u8, InstallationRecord> = Table::named("installation");
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct InstallationRecord {
+    organization: OrgId,
+    application: ApplicationId,
+    issuer: String,
+    installed_at: Timestamp,
+}
+
+impl Record for InstallationRecord {
+    const VERSION: u8 = 1;
+}
+
+/// What an appliance is to begin with, drawn but not yet kept. The secrets are shown here and never again.
+pub struct Plan {
+    organization: Organization,
+    application: Application,
+    admin: User,
+    client: Client,
+    customer: Client,
+    /// The administrator's password.
+    pub admin_password: Secret<String>,
+    /// The first client's secret.
+    pub client_secret: Secret<String>,
+}
+
+impl Plan {
+    /// The organization everything begins in.
+    pub fn organization(&self) -> &OrgId {
+        &self.organization.id
+    }
+
+    /// The first application.
+    pub fn application(&self) -> &ApplicationId {
+        &self.application.id
+    }
+
+    /// The administrator's name.
+    pub fn admin_name(&self) -> &str {
+        &self.admin.name
+    }
+
+    /// The first client.
+    pub fn client(&self) -> &ClientId {
+        &self.client.id
+    }
+}
+
+/// Whether the appliance has begun.
+pub fn is_done(appliance: &Appliance) -> Result<bool, Fault> {
+    Ok(appliance.store.view().get(&INSTALLATION, &0)?.is_some())
+}
+
+/// Who issued tokens when the appliance began; `None` when it has not.
+pub(super) fn issuer(view: &View<'_>) -> Result<Option<BaseUrl>, Fault> {
+    let Some(record) = view.get(&INSTALLATION, &0)? else {
+        return Ok(None);
+    };
+    let issuer = record.issuer.parse();
+    issuer
+        .map(Some)
+        .map_err(|error| Fault::internal("the stored issuer").because(error))
+}
+
+/// Draws everything an empty appliance begins with.
+pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
+    let now = cx.now.to_millis();
+    let organization = Organization {
+        id: OrgId::draw(cx.entropy()),
+        name: "default".into(),
+        created_at: now,
+    };
+    let admin_password = Secret::new(cx.entropy().word(PASSWORD_LENGTH, PASSWORD_ALPHABET));
+    let client_secret = secret::draw(cx);
+    let id = ClientId::draw(cx.entropy());
+    let client = Client {
+        description: "first client, made at the first start".into(),
+        secret: Some(secret::digest(cx.appliance, &client_secret)),
+        roles: Roles::of(&[Role::ClientService, Role::Admin]),
+        grants: vec![GrantType::ClientCredentials],
+        ..public_client(id, &organization.id, now)
+    };
+    let customer = Client {
+        description: "the apps of customers who hold a ticket".into(),
+        grants: vec![GrantType::Ticket, GrantType::RefreshToken],
+        ..public_client(customer_id()?, &organization.id, now)
+    };
+    Ok(Plan {
+        application: Application {
+            id: ApplicationId::draw(cx.entropy()),
+            organization: organization.id.clone(),
+            platform: Platform::Test,
+            config: Properties::default(),
+            created_at: now,
+        },
+        admin: User {
+            id: UserId::draw(cx.entropy()),
+            organization: organization.id.clone(),
+            name: "admin".into(),
+            dbid: FIRST_DBID,
+            first_name: None,
+            last_name: None,
+            email: None,
+            roles: Roles::of(&[Role::Admin]),
+            password: password::hash(&admin_password, cx.entropy())?,
+            created_at: now,
+        },
+        client,
+        customer,
+        organization,
+        admin_password,
+        client_secret,
+    })
+}
+
+/// Keeps the plan. Whoever calls has put the secrets where the operator finds them, because they are in no record.
+pub fn settle(cx: &Cx<'_>, plan: &Plan) -> Result<(), Fault> {
+    cx.write(|tx| {
+        organizations::put(tx, &plan.organization)?;
+        applications::put(tx, &plan.application)?;
+        users::put(tx, &plan.admin)?;
+        clients::put(tx, &plan.client)?;
+        clients::put(tx, &plan.customer)?;
+        let record = InstallationRecord {
+            organization: plan.organization.id.clone(),
+            application: plan.application.id.clone(),
+            issuer: cx.appliance.issuer.to_string(),
+            installed_at: cx.now,
+        };
+        tx.put(&INSTALLATION, &0, &record)?;
+        let organization = Some(&plan.organization.id);
+        audit::record(
+            tx,
+            cx,
+            &Event {
+                action: "appliance.installed",
+                by: "operator",
+                to: "",
+                organization,
+            },
+        )?;
+        Ok(Verdict::<(), Fault>::Commit(()))
+    })
+}
+
+/// Twenty characters of fifty-five are 115 bits.
+const PASSWORD_LENGTH: usize = 20;
+const PASSWORD_ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+const FIRST_DBID: u32 = 101;
+
+fn customer_id() -> Result<ClientId, Fault> {
+    clients::CUSTOMER
+        .parse()
+        .map_err(|error| Fault::internal("the name of the customers' client").because(error))
+}
+
+fn public_client(id: ClientId, organization: &OrgId, now: Timestamp) -> Client {
+    Client {
+        id,
+        organization: organization.clone(),
+        description: String::new(),
+        secret: None,
+        roles: Roles::default(),
+        grants: Vec::new(),
+        scopes: DEFAULT_SCOPES.map(str::to_owned).to_vec(),
+        signing: Algorithm::EdDsa,
+        access_seconds: None,
+        refresh_seconds: None,
+        created_at: now,
+    }
+}

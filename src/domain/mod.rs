@@ -1,0 +1,260 @@
+//! What is true: features, their rules and their records. Synchronous; no HTTP, no sockets, no adapters.
+//!
+//! An operation is a function of a context, a caller and one request. Its first line asks whether the caller may.
+//! Features stand in tiers and use only lower ones; `tests/architecture.rs` has the table.
+
+pub mod access;
+pub mod admin;
+pub mod applications;
+pub mod audit;
+pub mod clients;
+pub mod expiries;
+pub mod facades;
+pub mod installation;
+pub mod oauth;
+pub mod oidc;
+pub mod organizations;
+pub mod policy;
+pub mod signing;
+pub mod sweep;
+pub mod tables;
+pub mod throttle;
+pub mod tickets;
+pub mod tokens;
+pub mod users;
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::crypto::seal::Keyring;
+use crate::kernel::{BaseUrl, Clock, Entropy, Fault, Network, RequestId, Timestamp};
+use crate::store::{Store, Tx, Verdict, View};
+use policy::Policy;
+
+pub use crate::store::Mark;
+
+/// Everything an operation can reach: the store, the keys, the rules an operator set, and what is kept in memory.
+pub struct Appliance {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    keyring: Keyring,
+    policy: Policy,
+    base: BaseUrl,
+    issuer: BaseUrl,
+    last_instant: LastInstant,
+    signing: signing::SigningKeys,
+    ended: tokens::Ended,
+    verified: tokens::Verified,
+}
+
+/// What an appliance is made of.
+pub struct Parts {
+    /// The opened store.
+    pub store: Store,
+    /// Where `now` comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where random bytes come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// The master key's purposes.
+    pub keyring: Keyring,
+    /// Lifetimes, lengths and limits.
+    pub policy: Policy,
+    /// Our own address: base of every link.
+    pub base: BaseUrl,
+    /// Who issues our tokens; unless configured, whoever did at the first start, so that another port changes nothing.
+    pub issuer: Option<BaseUrl>,
+}
+
+impl Appliance {
+    /// Reads into memory what every request needs: the highest instant used, signing keys, and what has been ended.
+    pub fn open(parts: Parts) -> Result<Self, Fault> {
+        let Parts {
+            store,
+            clock,
+            entropy,
+            keyring,
+            policy,
+            base,
+            issuer,
+        } = parts;
+        let stored = store.view().get(&tables::CLOCK, &0)?;
+        let last_instant = LastInstant::starting_at(stored.unwrap_or(Timestamp::from_micros(0)));
+        let now = last_instant.after(clock.now());
+        let signing = signing::SigningKeys::open(&store, &keyring, entropy.as_ref(), now)?;
+        let ended = tokens::Ended::load(&store.view())?;
+        let verified = tokens::Verified::default();
+        let issuer = match issuer {
+            Some(issuer) => issuer,
+            None => installation::issuer(&store.view())?.unwrap_or_else(|| base.clone()),
+        };
+        Ok(Self {
+            store,
+            clock,
+            entropy,
+            keyring,
+            policy,
+            base,
+            issuer,
+            last_instant,
+            signing,
+            ended,
+            verified,
+        })
+    }
+
+    /// A context for one request from `origin`: one instant, read once.
+    pub fn context(&self, origin: Origin, request: RequestId) -> Cx<'_> {
+        let now = self.last_instant.after(self.clock.now());
+        Cx {
+            appliance: self,
+            now,
+            origin,
+            request,
+            awaited: Cell::new(Mark::ZERO),
+            notice: Cell::default(),
+        }
+    }
+
+    /// How far the machine's clock is behind the instant in use, which never goes back.
+    pub fn clock_lag(&self) -> Duration {
+        let clock = self.clock.now();
+        self.last_instant.after(clock).since(clock)
+    }
+
+    /// A context for work of our own that no request asked for.
+    pub fn own_context(&self) -> Cx<'_> {
+        self.context(Origin::Operator, RequestId::draw(self.entropy.as_ref()))
+    }
+
+    /// The store, to wait for durability and to see whether it still takes writes.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Our own address.
+    pub fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    /// Where random bytes come from.
+    pub fn entropy(&self) -> Arc<dyn Entropy> {
+        Arc::clone(&self.entropy)
+    }
+
+    /// The appliance's own signing keys.
+    pub fn signing(&self) -> &signing::SigningKeys {
+        &self.signing
+    }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The network, from this neighbourhood.
+    Peer(Network),
+    /// The operator, or the appliance itself.
+    Operator,
+}
+
+/// What an operation is given: the appliance, one instant, and whose request it is.
+pub struct Cx<'a> {
+    /// The present instant, the same for the whole request; it never goes back.
+    pub now: Timestamp,
+    /// Where the request came from.
+    pub origin: Origin,
+    appliance: &'a Appliance,
+    request: RequestId,
+    awaited: Cell<Mark>,
+    notice: Cell<Option<&'static str>>,
+}
+
+impl<'a> Cx<'a> {
+    /// What must be durable before anything of this request may be answered.
+    pub fn awaited(&self) -> Mark {
+        self.awaited.get()
+    }
+
+    /// What the operator should hear of this request, if anything.
+    pub fn notice(&self) -> Option<&'static str> {
+        self.notice.get()
+    }
+
+    /// Has the operator told something when the request is over. It names nobody and holds no secret.
+    fn notify(&self, what: &'static str) {
+        self.notice.set(Some(what));
+    }
+
+    /// The request's id.
+    pub fn request(&self) -> &RequestId {
+        &self.request
+    }
+
+    /// Where random bytes come from. Never inside a transaction, whose body may run again.
+    fn entropy(&self) -> &'a dyn Entropy {
+        self.appliance.entropy.as_ref()
+    }
+
+    fn policy(&self) -> &'a Policy {
+        &self.appliance.policy
+    }
+
+    fn view(&self) -> View<'a> {
+        self.appliance.store.view()
+    }
+
+    /// One transaction. What it keeps must be durable before this request is answered.
+    fn write<T, E: From<Fault>>(
+        &self,
+        body: impl Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault>,
+    ) -> Result<T, E> {
+        let last = &self.appliance.last_instant;
+        let record_instant = last.is_due(self.now);
+        let written = self.appliance.store.write(|tx| {
+            if record_instant {
+                tx.put(&tables::CLOCK, &0, &self.now)?;
+            }
+            body(tx)
+        })?;
+        if record_instant && written.mark > Mark::ZERO {
+            last.was_stored(self.now);
+        }
+        self.awaited.set(self.awaited.get().max(written.mark));
+        written.outcome
+    }
+}
+
+/// The highest instant ever used. A clock set back does not bring expired things to life (decision 0015).
+struct LastInstant {
+    used: AtomicI64,
+    stored: AtomicI64,
+}
+
+/// How far the stored instant may lag behind the one in use.
+const INSTANT_LAG: Duration = Duration::from_secs(1);
+
+impl LastInstant {
+    fn starting_at(instant: Timestamp) -> Self {
+        let micros = instant.micros();
+        Self {
+            used: AtomicI64::new(micros),
+            stored: AtomicI64::new(micros),
+        }
+    }
+
+    /// The later of `clock` and every instant used before.
+    fn after(&self, clock: Timestamp) -> Timestamp {
+        let before = self.used.fetch_max(clock.micros(), Ordering::SeqCst);
+        Timestamp::from_micros(before.max(clock.micros()))
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        now.since(Timestamp::from_micros(self.stored.load(Ordering::SeqCst))) >= INSTANT_LAG
+    }
+
+    fn was_stored(&self, now: Timestamp) {
+        self.stored.fetch_max(now.micros(), Ordering::SeqCst);
+    }
+}

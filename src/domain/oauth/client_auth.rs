@@ -1,0 +1,57 @@
+//! Which client is asking (RFC 6749 §2.3): by Basic, by parameters, or by name alone where it is public.
+
+use super::{Error, Params};
+use crate::domain::Cx;
+use crate::domain::clients::{self, Client, secret};
+use crate::kernel::{ClientId, Secret};
+
+/// The credentials of an `Authorization: Basic` header, decoded.
+pub struct ClientProof {
+    /// The client's id.
+    pub id: String,
+    /// Its secret; empty for a public client.
+    pub secret: Secret<String>,
+}
+
+/// The client that asks, if it proves to be who it says.
+pub fn authenticate(
+    cx: &Cx<'_>,
+    basic: Option<ClientProof>,
+    params: &Params,
+) -> Result<Client, Error> {
+    let proof = proof(basic, params)?;
+    let id: Option<ClientId> = proof.id.parse().ok();
+    let client = id.map(|id| clients::find(cx, &id)).transpose()?.flatten();
+    let is_right = secret::is_right(cx, client.as_ref(), &proof.secret);
+    match client {
+        Some(client) if client.secret.is_some() && is_right => Ok(client),
+        // A public client has no secret to prove; one that presents some is not it.
+        Some(client) if client.secret.is_none() && proof.secret.expose().is_empty() => Ok(client),
+        _ => Err(BAD_CREDENTIALS),
+    }
+}
+
+const BAD_CREDENTIALS: Error = Error::InvalidClient("Bad client credentials");
+
+fn proof(basic: Option<ClientProof>, params: &Params) -> Result<ClientProof, Error> {
+    let named = params.get("client_id");
+    let Some(basic) = basic else {
+        let id = named
+            .ok_or(Error::InvalidClient("no client credentials were presented"))?
+            .to_owned();
+        let secret = Secret::new(params.get("client_secret").unwrap_or_default().to_owned());
+        return Ok(ClientProof { id, secret });
+    };
+    // RFC 6749 §2.3: one method a request.
+    if params.has("client_secret") {
+        let twice =
+            "client credentials are given both in the Authorization header and as parameters";
+        return Err(Error::InvalidRequest(twice.into()));
+    }
+    if named.is_some_and(|named| named != basic.id) {
+        return Err(Error::InvalidClient(
+            "Given client ID does not match authenticated client",
+        ));
+    }
+    Ok(basic)
+}

@@ -1,0 +1,77 @@
+//! OAuth 2.0: one core under every token endpoint (RFC 6749).
+
+pub mod client_auth;
+mod grants;
+pub mod request;
+mod scope;
+mod token;
+
+use std::time::Duration;
+
+use super::tickets;
+use crate::kernel::{Fault, OrgId, Secret};
+
+pub use client_auth::ClientProof;
+pub use request::{Params, TokenRequest};
+pub use token::token;
+
+use super::tokens::AccessToken;
+
+/// Why a token is refused: the codes of RFC 6749 §5.2 and what real servers of both contracts say beside them.
+#[derive(Debug)]
+pub enum Error {
+    /// The request is not one: what is wrong with it.
+    InvalidRequest(String),
+    /// The client is unknown or did not prove who it is.
+    InvalidClient(&'static str),
+    /// The client may not use this grant.
+    UnauthorizedGrant(String),
+    /// The implicit grant, which no token endpoint has.
+    ImplicitGrant,
+    /// No grant of that name.
+    UnsupportedGrantType(String),
+    /// The scopes this client may ask for.
+    InvalidScope(Vec<String>),
+    /// The refresh token is not believed.
+    InvalidRefreshToken(&'static str),
+    /// The refresh token was ours until its time was over.
+    ExpiredRefreshToken,
+    /// The ticket is refused.
+    Ticket(tickets::Refusal),
+    /// Too many wrong guesses at tickets: when to try again.
+    TooManyGuesses(Duration),
+    /// Something of ours broke.
+    Fault(Fault),
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A granted token reply, before anyone decides how to write it.
+#[derive(Debug)]
+pub struct Granted {
+    /// The access token.
+    pub access: AccessToken,
+    /// The refresh token, where the grant has one.
+    pub refresh: Option<Secret<String>>,
+    /// The granted scopes, joined by spaces.
+    pub scope: String,
+    /// Whom the token speaks for.
+    pub sub: String,
+    /// In which organization.
+    pub organization: OrgId,
+    /// What customers' apps read beside the standard members.
+    pub customer: Option<CustomerExtras>,
+}
+
+/// What a customer's app reads out of its token reply.
+#[derive(Debug)]
+pub struct CustomerExtras {
+    /// The room the ticket leads to.
+    pub conference_id: Option<String>,
+    /// The device, as this sign-in knows it.
+    pub device_id: String,
+}

@@ -1,0 +1,3 @@
+//! What we say about whoever a token speaks for.
+
+pub mod details;

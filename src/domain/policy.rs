@@ -1,0 +1,83 @@
+//! Lifetimes and limits an operator may set: plain data with the shipped values as defaults.
+//!
+//! It knows nothing of where the values were written; `config` fills it in.
+
+use std::time::Duration;
+
+/// Everything the rules let an operator decide.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// What holds for tickets.
+    pub tickets: TicketPolicy,
+    /// What holds for access and refresh tokens.
+    pub tokens: TokenPolicy,
+}
+
+/// How long tickets live and how often they may be guessed at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketPolicy {
+    /// The life of a ticket whose creator named no end.
+    pub default_ttl: Duration,
+    /// The longest life a creator may ask for.
+    pub max_ttl: Duration,
+    /// How long a ticket that is over still answers why, before it is as if it had never been.
+    pub kept_after_expiry: Duration,
+    /// Wrong guesses one network may make in an hour.
+    pub wrong_guesses_per_network_per_hour: u32,
+    /// Wrong guesses at short tickets the whole appliance takes in an hour.
+    pub wrong_guesses_short_per_hour: u32,
+    /// How long before its start a ticket can be used; `None` means at any time.
+    pub opens_before: Option<Duration>,
+}
+
+/// How long tokens live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenPolicy {
+    /// The life of an access token.
+    pub access: Duration,
+    /// How long a refresh family may lie unused.
+    pub refresh_idle: Duration,
+    /// How long a refresh family lives at most, however often it is used.
+    pub refresh_absolute: Duration,
+    /// How long a refresh token that was used gives its client the same successor again; zero switches this off.
+    pub refresh_grace: Duration,
+}
+
+impl Default for TicketPolicy {
+    fn default() -> Self {
+        Self {
+            default_ttl: 4 * HOUR,
+            max_ttl: 30 * DAY,
+            kept_after_expiry: 7 * DAY,
+            wrong_guesses_per_network_per_hour: 120,
+            wrong_guesses_short_per_hour: 120,
+            opens_before: None,
+        }
+    }
+}
+
+impl Default for TokenPolicy {
+    fn default() -> Self {
+        Self {
+            access: 12 * HOUR,
+            refresh_idle: 30 * DAY,
+            refresh_absolute: 180 * DAY,
+            refresh_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_live_as_long_as_both_contracts_say() {
+        let tokens = TokenPolicy::default();
+        assert_eq!(tokens.access.as_secs(), 43_200);
+        assert_eq!(tokens.refresh_idle.as_secs(), 2_592_000);
+    }
+}

@@ -1,0 +1,40 @@
+//! Removes what has expired, a bounded batch at a time.
+
+use super::expiries::{self, Due, Kind};
+use super::tokens::{self, refresh};
+use super::{Cx, throttle, tickets};
+use crate::kernel::Fault;
+use crate::store::{Tx, Verdict};
+
+/// Looks at up to `limit` things whose time has come. Returns how many it looked at.
+pub fn sweep(cx: &Cx<'_>, limit: usize) -> Result<usize, Fault> {
+    let due = expiries::due(&cx.view(), cx.now, limit)?;
+    for one in &due {
+        let turn = cx.appliance.ended().turn();
+        let forgotten = cx.write(|tx| {
+            let forgotten = look(tx, cx, one)?;
+            expiries::done(tx, one)?;
+            Ok(Verdict::<_, Fault>::Commit(forgotten))
+        })?;
+        if let Some(thing) = forgotten {
+            turn.resumed(&thing);
+        }
+    }
+    Ok(due.len())
+}
+
+fn look(tx: &Tx<'_>, cx: &Cx<'_>, due: &Due) -> Result<Option<tokens::Thing>, Fault> {
+    match due.kind() {
+        Some(Kind::Ticket) => {
+            tickets::sweep(tx, cx.now, cx.policy().tickets.kept_after_expiry, &due.key)?;
+        }
+        Some(Kind::Family) => {
+            let ticket_ends = |ticket| tickets::ends_at(tx, ticket);
+            refresh::sweep(tx, cx.now, &due.key, ticket_ends)?;
+        }
+        Some(Kind::Throttle) => throttle::sweep(tx, cx.now, &due.key)?,
+        Some(Kind::Ended) => return tokens::ended::sweep(tx, cx.now, &due.key),
+        None => {}
+    }
+    Ok(None)
+}

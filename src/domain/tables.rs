@@ -1,0 +1,45 @@
+//! The registry: every table, its key, its value, its owner. The store itself knows none of them.
+//!
+//! A feature's `records.rs` is the only place that writes its tables; the few that belong to no feature stand here.
+
+use crate::kernel::Timestamp;
+use crate::store::{Record, Table};
+
+/// The highest instant ever used, under the one key 0. Written by [`super::Cx`] alone.
+pub(super) const CLOCK: Table<u8, Timestamp> = Table::named("clock");
+
+impl Record for Timestamp {
+    const VERSION: u8 = 1;
+}
+
+/// Name, key and owner of every table, in alphabetical order.
+pub const ALL: &[(&str, &str, &str)] = &[
+    ("applications", "application id", "applications"),
+    ("audit", "instant, sequence", "audit"),
+    ("audit_head", "0", "audit"),
+    ("clients", "client id", "clients"),
+    ("clock", "0", "domain"),
+    ("ended", "kind, id", "tokens"),
+    ("epochs", "subject", "tokens"),
+    ("expiries", "instant, kind, key", "expiries"),
+    ("families", "family id", "tokens"),
+    ("installation", "0", "installation"),
+    ("organizations", "organization id", "organizations"),
+    ("signing_keys", "key id", "signing"),
+    ("throttles", "kind, subject", "throttle"),
+    ("tickets", "keyed digest of the id", "tickets"),
+    ("tickets_by_org", "organization id, digest", "tickets"),
+    ("tickets_gone", "keyed digest of the id", "tickets"),
+    ("users", "user id", "users"),
+    ("users_by_name", "organization id, canonical name", "users"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_listed_once_and_in_order() {
+        assert!(ALL.is_sorted_by(|a, b| a.0 < b.0));
+    }
+}

@@ -1,0 +1,142 @@
+//! Access and refresh tokens: what they carry, whether they are alive, and how a bearer becomes a `Caller`.
+//!
+//! Access tokens are signed and not stored; what has been ended before its time is (decision 0006).
+
+pub(in crate::domain) mod ended;
+mod mint;
+mod records;
+pub mod refresh;
+mod verified;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::access::{Caller, Roles, Subject};
+use crate::domain::audit::{self, Event};
+use crate::domain::clients::{self, Client};
+use crate::domain::{Appliance, Cx};
+use crate::kernel::{ClientId, Fault, OrgId, SignInId, Timestamp, TokenId};
+
+use crate::store::{Tx, Verdict};
+
+pub use ended::{Ended, Thing};
+pub use mint::AccessToken;
+pub(in crate::domain) use verified::Verified;
+
+/// Whom a token is for and what it may do.
+#[derive(Debug, Clone)]
+pub struct Grantee {
+    /// Whom it speaks for.
+    pub subject: Subject,
+    /// In which organization.
+    pub organization: OrgId,
+    /// The client it is issued to.
+    pub client: ClientId,
+    /// What its bearer may be.
+    pub roles: Roles,
+    /// The granted scopes, joined by spaces.
+    pub scope: String,
+    /// The sign-in it came of; a client's own tokens have none.
+    pub sign_in: Option<SignInId>,
+}
+
+/// Why a bearer is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is none of our tokens.
+    #[error("Invalid access token")]
+    Invalid,
+    /// It was one of ours until it expired.
+    #[error("Access token expired")]
+    Expired,
+    /// It was ended before its time.
+    #[error("Access token was ended")]
+    Ended,
+    /// Something of ours broke.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Signs an access token for `grantee`, alive from now for the client's lifetime.
+pub fn mint(cx: &Cx<'_>, grantee: &Grantee, client: &Client) -> Result<AccessToken, Fault> {
+    mint::sign(cx, grantee, client)
+}
+
+/// Turns a presented bearer into the caller it speaks for.
+pub fn authenticate(cx: &Cx<'_>, bearer: &str) -> Result<Arc<Caller>, Error> {
+    let appliance = cx.appliance;
+    let caller = appliance
+        .verified
+        .caller(bearer, || mint::verify(appliance, bearer))?;
+    if caller.expires_at <= cx.now {
+        return Err(Error::Expired);
+    }
+    if appliance.ended.covers(&caller) {
+        return Err(Error::Ended);
+    }
+    Ok(caller)
+}
+
+/// Ends one thing before its time: every token it covers is dead for the request after the answer.
+pub fn end(cx: &Cx<'_>, by: &Caller, thing: Thing) -> Result<(), Fault> {
+    let until = remembered_until(cx);
+    let turn = cx.appliance.ended().turn();
+    cx.write(|tx| {
+        ended::put(tx, &thing, until)?;
+        told(tx, cx, by, "tokens.ended", thing.word())?;
+        Ok(Verdict::<(), Fault>::Commit(()))
+    })?;
+    turn.ended(thing);
+    Ok(())
+}
+
+/// Ends every token of a subject: its epoch moves, and tokens carry the one they were issued under.
+pub fn end_all(cx: &Cx<'_>, by: &Caller, subject: &Subject) -> Result<(), Fault> {
+    let sub = subject.sub();
+    let turn = cx.appliance.ended().turn();
+    let epoch = cx.write(|tx| {
+        let epoch = ended::move_epoch(tx, &sub)?;
+        told(tx, cx, by, "tokens.all_ended", &sub)?;
+        Ok(Verdict::<u64, Fault>::Commit(epoch))
+    })?;
+    turn.moved(sub, epoch);
+    Ok(())
+}
+
+fn told(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    by: &Caller,
+    action: &'static str,
+    to: &str,
+) -> Result<(), Fault> {
+    let (by, organization) = (by.subject().sub(), Some(by.organization()));
+    audit::record(
+        tx,
+        cx,
+        &Event {
+            action,
+            by: &by,
+            to,
+            organization,
+        },
+    )
+}
+
+/// Until when a thing ended must be remembered: as long as a token issued before could live.
+pub(in crate::domain) fn remembered_until(cx: &Cx<'_>) -> Timestamp {
+    let longest = Duration::from_secs(clients::ACCESS_SECONDS_MAX.into());
+    cx.now.after(cx.policy().tokens.access.max(longest))
+}
+
+impl Appliance {
+    /// What has been ended before its time.
+    pub(in crate::domain) fn ended(&self) -> &Ended {
+        &self.ended
+    }
+}
+
+/// A new token's id.
+pub(in crate::domain) fn draw_id(cx: &Cx<'_>) -> TokenId {
+    TokenId::draw(cx.entropy())
+}

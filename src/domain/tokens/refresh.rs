@@ -1,0 +1,250 @@
+//! Refresh tokens: family, generation and a keyed checksum, so that the store keeps one record a family and no token.
+//!
+//! Each use moves the generation. The token used last, presented again within the grace, gets the same successor: lost
+//! replies and second tabs log nobody out. Any later reuse ends the family (RFC 9700 §4.14).
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::records::{self, FamilyRecord, Holder, Standing};
+use super::{Grantee, Thing, ended};
+use crate::domain::access::Subject;
+use crate::domain::audit::{self, Event};
+use crate::domain::clients::Client;
+use crate::domain::{Appliance, Cx};
+use crate::kernel::{Digest, FamilyId, Fault, Secret, SignInId, Timestamp, UserId};
+use crate::store::Tx;
+
+const PREFIX: &str = "adr_";
+const MAC_LEN: usize = 16;
+const BODY_LEN: usize = 20;
+
+/// A well-formed refresh token whose checksum holds: which use of which family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticketed {
+    family: FamilyId,
+    generation: u32,
+}
+
+/// Reads a presented token; `None` when we never made it. The store is not asked.
+pub fn parse(appliance: &Appliance, presented: &str) -> Option<Ticketed> {
+    let bytes = URL_SAFE_NO_PAD
+        .decode(presented.strip_prefix(PREFIX)?)
+        .ok()?;
+    let (body, mac) = bytes.split_first_chunk::<BODY_LEN>()?;
+    let kept = appliance.keyring.refresh_mac(body);
+    let kept: &[u8; MAC_LEN] = kept.as_bytes().first_chunk()?;
+    if !bool::from(subtle::ConstantTimeEq::ct_eq(kept.as_slice(), mac)) {
+        return None;
+    }
+    let family = FamilyId::from_bytes(*body.first_chunk()?);
+    Some(Ticketed {
+        family,
+        generation: u32::from_be_bytes(*body.last_chunk()?),
+    })
+}
+
+fn token(appliance: &Appliance, of: Ticketed) -> Secret<String> {
+    let mut bytes = of.family.as_bytes().to_vec();
+    bytes.extend_from_slice(&of.generation.to_be_bytes());
+    let mac = appliance.keyring.refresh_mac(&bytes);
+    bytes.extend(mac.as_bytes().iter().take(MAC_LEN));
+    Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+/// A customer's family about to be opened. Drawn before the transaction, whose body may run again.
+pub struct NewFamily {
+    id: FamilyId,
+    /// The sign-in that begins with it.
+    pub sign_in: SignInId,
+}
+
+impl NewFamily {
+    /// A family that exists nowhere yet.
+    pub fn draw(cx: &Cx<'_>) -> Self {
+        Self {
+            id: FamilyId::draw(cx.entropy()),
+            sign_in: SignInId::draw(cx.entropy()),
+        }
+    }
+
+    /// Its first token.
+    pub fn token(&self, cx: &Cx<'_>) -> Secret<String> {
+        token(
+            cx.appliance,
+            Ticketed {
+                family: self.id,
+                generation: 0,
+            },
+        )
+    }
+}
+
+/// Keeps a customer's new family. The ticket is asked at each use, because its end may be moved; the sweeper is told
+/// the end it has now.
+pub fn open_for_customer(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    new: &NewFamily,
+    client: &Client,
+    grantee: &Grantee,
+    ticket: (&UserId, Digest, Timestamp),
+) -> Result<(), Fault> {
+    let (user, digest, ticket_ends) = ticket;
+    let family = FamilyRecord {
+        holder: Holder::Customer {
+            user: user.clone(),
+            ticket: digest,
+        },
+        client: client.id.clone(),
+        organization: grantee.organization.clone(),
+        roles: grantee.roles,
+        scope: grantee.scope.clone(),
+        sign_in: new.sign_in.clone(),
+        standing: Standing::Live,
+        generation: 0,
+        opened_at: cx.now,
+        rotated_at: cx.now,
+        idle_until: cx.now.after(idle(cx, client)),
+        ends_at: cx.now.after(cx.policy().tokens.refresh_absolute),
+    };
+    records::put_family(tx, &new.id, &family)?;
+    let over_at = family.last_use().min(ticket_ends);
+    records::expect_family(tx, &new.id, over_at)
+}
+
+fn idle(cx: &Cx<'_>, client: &Client) -> Duration {
+    let own = client
+        .refresh_seconds
+        .map(|seconds| Duration::from_secs(seconds.into()));
+    own.unwrap_or(cx.policy().tokens.refresh_idle)
+}
+
+/// Why a refresh token is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// No such family, or it was ended.
+    Unknown,
+    /// It belongs to another client; nothing happened to the family.
+    WrongClient,
+    /// Its time is over.
+    Expired,
+    /// It was used before: the family and its sign-in have just been ended.
+    Reused(SignInId),
+}
+
+/// What the family of an accepted refresh token may be given.
+#[derive(Debug, Clone)]
+pub struct Renewed {
+    next: Ticketed,
+    /// Whom the new tokens are for.
+    pub grantee: Grantee,
+    /// The ticket it all began with.
+    pub ticket: Digest,
+}
+
+impl Renewed {
+    /// The next refresh token.
+    pub fn token(&self, cx: &Cx<'_>) -> Secret<String> {
+        token(cx.appliance, self.next)
+    }
+}
+
+/// Looks at the family of a presented token without using it up.
+pub fn look(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    presented: Ticketed,
+    client: &Client,
+) -> Result<Result<Renewed, Refusal>, Fault> {
+    let Some(family) = records::family(tx, &presented.family)? else {
+        return Ok(Err(Refusal::Unknown));
+    };
+    if family.client != client.id {
+        return Ok(Err(Refusal::WrongClient));
+    }
+    if family.standing == Standing::Ended || presented.generation > family.generation {
+        return Ok(Err(Refusal::Unknown));
+    }
+    if family.last_use() <= cx.now {
+        return Ok(Err(Refusal::Expired));
+    }
+    if is_reuse(cx, &family, presented) {
+        return Ok(Err(Refusal::Reused(family.sign_in)));
+    }
+    Ok(Ok(renewed(&family, presented)))
+}
+
+/// Uses the token up: the family moves on, unless this is the same token again within the grace.
+pub fn rotate(tx: &Tx<'_>, cx: &Cx<'_>, presented: Ticketed, client: &Client) -> Result<(), Fault> {
+    let Some(mut family) = records::family(tx, &presented.family)? else {
+        return Ok(());
+    };
+    if presented.generation < family.generation {
+        return Ok(());
+    }
+    family.generation = family.generation.saturating_add(1);
+    family.rotated_at = cx.now;
+    family.idle_until = cx.now.after(idle(cx, client));
+    records::put_family(tx, &presented.family, &family)
+}
+
+/// Ends the family and its sign-in, because one of its tokens came back.
+pub fn end(tx: &Tx<'_>, cx: &Cx<'_>, presented: Ticketed) -> Result<(), Fault> {
+    let Some(mut family) = records::family(tx, &presented.family)? else {
+        return Ok(());
+    };
+    family.standing = Standing::Ended;
+    records::put_family(tx, &presented.family, &family)?;
+    let until = super::remembered_until(cx);
+    ended::put(tx, &Thing::SignIn(family.sign_in.clone()), until)?;
+    let Holder::Customer { user, .. } = &family.holder;
+    audit::record(
+        tx,
+        cx,
+        &Event {
+            action: "refresh.reused",
+            by: family.client.as_str(),
+            to: user.as_str(),
+            organization: Some(&family.organization),
+        },
+    )
+}
+
+/// Removes a family nobody can use any more. `ticket_ends` says when a ticket ends, if there is one of that digest.
+pub fn sweep(
+    tx: &Tx<'_>,
+    now: Timestamp,
+    key: &[u8],
+    ticket_ends: impl Fn(Digest) -> Result<Option<Timestamp>, Fault>,
+) -> Result<(), Fault> {
+    records::sweep_family(tx, now, key, ticket_ends)
+}
+
+fn is_reuse(cx: &Cx<'_>, family: &FamilyRecord, presented: Ticketed) -> bool {
+    let behind = family.generation - presented.generation;
+    let within_grace = cx.now.since(family.rotated_at) < cx.policy().tokens.refresh_grace;
+    behind > 1 || (behind == 1 && !within_grace)
+}
+
+fn renewed(family: &FamilyRecord, presented: Ticketed) -> Renewed {
+    let Holder::Customer { user, ticket } = &family.holder;
+    let generation = presented.generation.saturating_add(1);
+    Renewed {
+        next: Ticketed {
+            family: presented.family,
+            generation,
+        },
+        grantee: Grantee {
+            subject: Subject::Customer(user.clone()),
+            organization: family.organization.clone(),
+            client: family.client.clone(),
+            roles: family.roles,
+            scope: family.scope.clone(),
+            sign_in: Some(family.sign_in.clone()),
+        },
+        ticket: *ticket,
+    }
+}
