@@ -3,4 +3,5 @@
 pub mod crypto;
 pub mod domain;
 pub mod kernel;
+pub mod render;
 pub mod store;
