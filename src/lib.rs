@@ -1,5 +1,6 @@
 //! Admit, an auth server for contact-centre and video deployments.
 
+pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod kernel;

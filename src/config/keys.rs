@@ -1,0 +1,501 @@
+//! Every setting, declared once: its name, what it accepts, what it means, and where its value goes.
+//!
+//! The file, the environment, the messages and the annotated example all follow from this table.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::problem::{Place, nearest};
+use super::{Config, Format, Level};
+use crate::kernel::BaseUrl;
+
+/// One setting.
+pub(super) struct Key {
+    /// Section and name, such as `server.listen`.
+    pub path: &'static str,
+    shown: Shown,
+    kind: Kind,
+    doc: &'static str,
+}
+
+/// How the annotated example shows a setting.
+enum Shown {
+    /// With the value it has when nobody sets it.
+    Default(&'static str),
+    /// With a value someone might set; unset, it has none.
+    Example(&'static str),
+}
+
+/// What a setting accepts, and where it goes.
+enum Kind {
+    Flag(fn(&mut Draft, bool)),
+    Count(u32, u32, fn(&mut Draft, u32)),
+    Seconds(u64, u64, fn(&mut Draft, Duration)),
+    Path(fn(&mut Draft, PathBuf)),
+    Address(fn(&mut Draft, SocketAddr)),
+    Addresses(fn(&mut Draft, Vec<IpAddr>)),
+    Url(fn(&mut Draft, BaseUrl)),
+    Hosts(fn(&mut Draft, Vec<String>)),
+    Credential(fn(&mut Draft, String)),
+    Level(fn(&mut Draft, Level)),
+    Format(fn(&mut Draft, Format)),
+}
+
+/// A value as it was written, before anyone asked what it means.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Raw {
+    Text(String),
+    Whole(i128),
+    Flag(bool),
+    List(Vec<Raw>),
+    /// Something no setting accepts, in words.
+    Other(String),
+}
+
+/// A configuration while it is read: what was set so far, and where.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub config: Config,
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub master_key: Option<PathBuf>,
+    pub credential: Option<String>,
+    /// The place that had the last word on each setting.
+    pub places: BTreeMap<&'static str, Place>,
+    /// Settings whose value was refused: nothing more is to be said about them.
+    pub refused: Vec<&'static str>,
+}
+
+/// Sections in the order of the example, and what each is about.
+const SECTIONS: [(&str, &str); 7] = [
+    ("server", "Where the appliance is reached."),
+    (
+        "tls",
+        "Your own certificate. Without one the built-in authority issues it.",
+    ),
+    ("store", "What is kept, and the key it is sealed under."),
+    (
+        "tickets",
+        "How long tickets live, and how often they may be guessed at.",
+    ),
+    ("tokens", "How long tokens live."),
+    ("limits", "How much is taken on at once."),
+    ("log", "What is written to the log."),
+];
+
+/// Every setting there is.
+pub(super) const KEYS: [Key; 25] = [
+    Key {
+        path: "server.listen",
+        shown: Shown::Default("\"127.0.0.1:8443\""),
+        kind: Kind::Address(|draft, value| draft.config.listen = value),
+        doc: "Address and port to listen on. \"[::]:8443\" means every address of this machine.",
+    },
+    Key {
+        path: "server.public_url",
+        shown: Shown::Example("\"https://admit.example.org\""),
+        kind: Kind::Url(|draft, value| draft.config.public_url = Some(value)),
+        doc: "The address others reach it at: issuer of tokens, base of every link. Unset: https://localhost and the port.",
+    },
+    Key {
+        path: "server.names",
+        shown: Shown::Default("[]"),
+        kind: Kind::Hosts(|draft, value| draft.config.names = value),
+        doc: "Further host names and addresses it answers to, besides the public address and those of this machine.",
+    },
+    Key {
+        path: "server.plain_http",
+        shown: Shown::Default("false"),
+        kind: Kind::Flag(|draft, value| draft.config.plain_http = value),
+        doc: "Take requests without TLS, from a reverse proxy on this host; the address to listen on must then be a loopback one.",
+    },
+    Key {
+        path: "server.trusted_proxies",
+        shown: Shown::Default("[]"),
+        kind: Kind::Addresses(|draft, value| draft.config.trusted_proxies = value),
+        doc: "Reverse proxies, by IP address, whose X-Forwarded-For says who calls. Unnamed, a proxy's callers share one count of guesses.",
+    },
+    Key {
+        path: "tls.certificate",
+        shown: Shown::Example("\"/etc/admit/tls/certificate.pem\""),
+        kind: Kind::Path(|draft, value| draft.certificate = Some(value)),
+        doc: "Your certificate and those it is issued under, in PEM. Unset: the built-in authority issues one.",
+    },
+    Key {
+        path: "tls.key",
+        shown: Shown::Example("\"/etc/admit/tls/key.pem\""),
+        kind: Kind::Path(|draft, value| draft.key = Some(value)),
+        doc: "Its private key, in PEM. Set both or neither.",
+    },
+    Key {
+        path: "store.data",
+        shown: Shown::Default("\"./admit-data\""),
+        kind: Kind::Path(|draft, value| draft.config.data = value),
+        doc: "The folder that holds everything. A relative path starts where the program is started.",
+    },
+    Key {
+        path: "store.master_key",
+        shown: Shown::Example("\"/etc/admit/master.key\""),
+        kind: Kind::Path(|draft, value| draft.master_key = Some(value)),
+        doc: "The file of the key that seals the store; made at the first start. Unset: master.key in the data folder.",
+    },
+    Key {
+        path: "store.master_key_credential",
+        shown: Shown::Example("\"admit-master-key\""),
+        kind: Kind::Credential(|draft, value| draft.credential = Some(value)),
+        doc: "The systemd credential that holds the key instead (LoadCredential=). It must exist before the first start.",
+    },
+    Key {
+        path: "tickets.default_ttl_seconds",
+        shown: Shown::Default("14400"),
+        kind: Kind::Seconds(60, 10 * YEAR, |draft, value| {
+            draft.config.policy.tickets.default_ttl = value;
+        }),
+        doc: "The life of a ticket whose creator named no end: four hours.",
+    },
+    Key {
+        path: "tickets.max_ttl_seconds",
+        shown: Shown::Default("2592000"),
+        kind: Kind::Seconds(60, 10 * YEAR, |draft, value| {
+            draft.config.policy.tickets.max_ttl = value;
+        }),
+        doc: "The longest life a creator may ask for: thirty days.",
+    },
+    Key {
+        path: "tickets.kept_after_expiry_seconds",
+        shown: Shown::Default("604800"),
+        kind: Kind::Seconds(0, 10 * YEAR, |draft, value| {
+            draft.config.policy.tickets.kept_after_expiry = value;
+        }),
+        doc: "How long a ticket that is over still answers why; after that it is as if it had never been: seven days.",
+    },
+    Key {
+        path: "tickets.wrong_guesses_per_network_per_hour",
+        shown: Shown::Default("120"),
+        kind: Kind::Count(1, 1_000_000, |draft, value| {
+            draft
+                .config
+                .policy
+                .tickets
+                .wrong_guesses_per_network_per_hour = value;
+        }),
+        doc: "Wrong guesses one network (IPv4 /24, IPv6 /48) may make in an hour.",
+    },
+    Key {
+        path: "tickets.wrong_guesses_short_per_hour",
+        shown: Shown::Default("120"),
+        kind: Kind::Count(1, 1_000_000, |draft, value| {
+            draft.config.policy.tickets.wrong_guesses_short_per_hour = value;
+        }),
+        doc: "Wrong guesses at short tickets from everywhere together in an hour; then only longer tickets go on working.",
+    },
+    Key {
+        path: "tickets.opens_before_seconds",
+        shown: Shown::Example("900"),
+        kind: Kind::Seconds(0, YEAR, |draft, value| {
+            draft.config.policy.tickets.opens_before = Some(value);
+        }),
+        doc: "How long before its start a ticket can be used. Unset: at any time.",
+    },
+    Key {
+        path: "tokens.access_seconds",
+        shown: Shown::Default("43200"),
+        kind: Kind::Seconds(60, YEAR, |draft, value| {
+            draft.config.policy.tokens.access = value;
+        }),
+        doc: "The life of an access token: twelve hours. A client may have its own.",
+    },
+    Key {
+        path: "tokens.refresh_idle_seconds",
+        shown: Shown::Default("2592000"),
+        kind: Kind::Seconds(60, 10 * YEAR, |draft, value| {
+            draft.config.policy.tokens.refresh_idle = value;
+        }),
+        doc: "How long a sign-in may lie unused before it ends: thirty days. A client may have its own.",
+    },
+    Key {
+        path: "tokens.refresh_absolute_seconds",
+        shown: Shown::Default("15552000"),
+        kind: Kind::Seconds(60, 10 * YEAR, |draft, value| {
+            draft.config.policy.tokens.refresh_absolute = value;
+        }),
+        doc: "How long a sign-in lasts at most, however often it is used: one hundred and eighty days.",
+    },
+    Key {
+        path: "tokens.refresh_grace_seconds",
+        shown: Shown::Default("10"),
+        kind: Kind::Seconds(0, 300, |draft, value| {
+            draft.config.policy.tokens.refresh_grace = value;
+        }),
+        doc: "How long a used refresh token gives its client the same successor again, for lost replies. 0 switches it off.",
+    },
+    Key {
+        path: "limits.connections",
+        shown: Shown::Default("16384"),
+        kind: Kind::Count(1, 1_000_000, |draft, value| {
+            draft.config.limits.connections = value;
+        }),
+        doc: "Open connections in all.",
+    },
+    Key {
+        path: "limits.connections_per_address",
+        shown: Shown::Default("12288"),
+        kind: Kind::Count(1, 1_000_000, |draft, value| {
+            draft.config.limits.connections_per_address = value;
+        }),
+        doc: "Open connections from one address. Behind a reverse proxy every request comes from the proxy's.",
+    },
+    Key {
+        path: "limits.drain_seconds",
+        shown: Shown::Default("10"),
+        kind: Kind::Seconds(0, 600, |draft, value| draft.config.limits.drain = value),
+        doc: "How long requests under way may still take when the appliance stops.",
+    },
+    Key {
+        path: "log.level",
+        shown: Shown::Default("\"info\""),
+        kind: Kind::Level(|draft, value| draft.config.log.level = value),
+        doc: "The least weight a line must have: error, warn, info, debug or trace.",
+    },
+    Key {
+        path: "log.format",
+        shown: Shown::Default("\"text\""),
+        kind: Kind::Format(|draft, value| draft.config.log.format = value),
+        doc: "How a line is written: text for people, json for machines.",
+    },
+];
+
+const YEAR: u64 = 365 * 24 * 60 * 60;
+const LEVELS: [(&str, Level); 5] = [
+    ("error", Level::Error),
+    ("warn", Level::Warn),
+    ("info", Level::Info),
+    ("debug", Level::Debug),
+    ("trace", Level::Trace),
+];
+const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("json", Format::Json)];
+
+impl Key {
+    /// Section and name apart.
+    pub(super) fn parts(&self) -> (&'static str, &'static str) {
+        self.path.split_once('.').unwrap_or(("", self.path))
+    }
+
+    /// The environment variable that overrides it.
+    pub(super) fn variable(&self) -> String {
+        format!("ADMIT_{}", self.path.replace('.', "_").to_uppercase())
+    }
+
+    /// Reads an environment variable's text the way this setting would be written in the file.
+    pub(super) fn read_text(&self, text: &str) -> Raw {
+        let as_text = || Raw::Text(text.to_owned());
+        match self.kind {
+            Kind::Flag(_) => text.parse().map_or_else(|_| as_text(), Raw::Flag),
+            Kind::Count(..) | Kind::Seconds(..) => {
+                text.parse().map_or_else(|_| as_text(), Raw::Whole)
+            }
+            Kind::Hosts(_) | Kind::Addresses(_) => {
+                let items = text.split(',').map(str::trim);
+                let items = items.filter(|item| !item.is_empty());
+                Raw::List(items.map(|item| Raw::Text(item.to_owned())).collect())
+            }
+            Kind::Path(_)
+            | Kind::Address(_)
+            | Kind::Url(_)
+            | Kind::Credential(_)
+            | Kind::Level(_)
+            | Kind::Format(_) => as_text(),
+        }
+    }
+
+    /// Puts the value where it goes, or says what it would have to be.
+    pub(super) fn set(
+        &'static self,
+        draft: &mut Draft,
+        raw: &Raw,
+        place: Place,
+    ) -> Result<(), String> {
+        let taken = match self.kind {
+            Kind::Flag(put) => raw.flag().map(|value| put(draft, value)),
+            Kind::Count(from, to, put) => raw
+                .whole(from.into(), to.into())
+                .and_then(|value| u32::try_from(value).ok())
+                .map(|value| put(draft, value)),
+            Kind::Seconds(from, to, put) => raw
+                .whole(from, to)
+                .map(|value| put(draft, Duration::from_secs(value))),
+            Kind::Path(put) => raw.path().map(|value| put(draft, value)),
+            Kind::Address(put) => raw.parsed().map(|value| put(draft, value)),
+            Kind::Addresses(put) => raw.addresses().map(|value| put(draft, value)),
+            Kind::Url(put) => raw.parsed().map(|value| put(draft, value)),
+            Kind::Hosts(put) => raw.hosts().map(|value| put(draft, value)),
+            Kind::Credential(put) => raw.plain_name().map(|value| put(draft, value)),
+            Kind::Level(put) => raw.word(&LEVELS).map(|value| put(draft, value)),
+            Kind::Format(put) => raw.word(&FORMATS).map(|value| put(draft, value)),
+        };
+        if taken.is_none() {
+            draft.refused.push(self.path);
+            return Err(self.refusal(raw));
+        }
+        draft.places.insert(self.path, place);
+        Ok(())
+    }
+
+    fn refusal(&self, raw: &Raw) -> String {
+        let mut said = format!("must be {}, not {}", self.expected(), raw.shown());
+        let meant = match (&self.kind, raw) {
+            (Kind::Level(_), Raw::Text(text)) => nearest(text, words(&LEVELS)),
+            (Kind::Format(_), Raw::Text(text)) => nearest(text, words(&FORMATS)),
+            _ => None,
+        };
+        if let Some(meant) = meant {
+            let _ = write!(said, "; did you mean \"{meant}\"?");
+        }
+        said
+    }
+
+    fn expected(&self) -> String {
+        match self.kind {
+            Kind::Flag(_) => "true or false".to_owned(),
+            Kind::Count(from, to, _) => format!("a whole number from {from} to {to}"),
+            Kind::Seconds(from, to, _) => format!("a whole number of seconds from {from} to {to}"),
+            Kind::Path(_) => "a path".to_owned(),
+            Kind::Address(_) => "an address and port such as 127.0.0.1:8443".to_owned(),
+            Kind::Addresses(_) => "a list of IP addresses".to_owned(),
+            Kind::Url(_) => "an address such as https://admit.example.org".to_owned(),
+            Kind::Hosts(_) => "a list of host names and addresses".to_owned(),
+            Kind::Credential(_) => "the name of a systemd credential".to_owned(),
+            Kind::Level(_) => format!("one of {}", words(&LEVELS).collect::<Vec<_>>().join(", ")),
+            Kind::Format(_) => format!("one of {}", words(&FORMATS).collect::<Vec<_>>().join(", ")),
+        }
+    }
+}
+
+fn words<T>(of: &'static [(&'static str, T)]) -> impl Iterator<Item = &'static str> {
+    of.iter().map(|(word, _)| *word)
+}
+
+impl Raw {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Whole(_) | Self::Flag(_) | Self::List(_) | Self::Other(_) => None,
+        }
+    }
+
+    fn flag(&self) -> Option<bool> {
+        match self {
+            Self::Flag(flag) => Some(*flag),
+            Self::Text(_) | Self::Whole(_) | Self::List(_) | Self::Other(_) => None,
+        }
+    }
+
+    fn whole(&self, from: u64, to: u64) -> Option<u64> {
+        match self {
+            Self::Whole(number) => u64::try_from(*number)
+                .ok()
+                .filter(|number| (from..=to).contains(number)),
+            Self::Text(_) | Self::Flag(_) | Self::List(_) | Self::Other(_) => None,
+        }
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        let text = self.text()?;
+        let fits = !text.is_empty() && !text.contains('\0');
+        fits.then(|| PathBuf::from(text))
+    }
+
+    fn parsed<T: std::str::FromStr>(&self) -> Option<T> {
+        self.text()?.parse().ok()
+    }
+
+    fn list(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(items) => Some(items),
+            Self::Text(_) | Self::Whole(_) | Self::Flag(_) | Self::Other(_) => None,
+        }
+    }
+
+    fn hosts(&self) -> Option<Vec<String>> {
+        self.list()?.iter().map(Self::host).collect()
+    }
+
+    fn addresses(&self) -> Option<Vec<IpAddr>> {
+        self.list()?.iter().map(Self::parsed).collect()
+    }
+
+    /// A host name (RFC 1123 §2.1) in lower case, or an address.
+    fn host(&self) -> Option<String> {
+        let text = self.text()?;
+        let label = |label: &str| {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+            (1..=63).contains(&label.len())
+                && label.bytes().all(plain)
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let name = text.len() <= 253 && text.split('.').all(label);
+        (name || text.parse::<IpAddr>().is_ok()).then(|| text.to_ascii_lowercase())
+    }
+
+    fn plain_name(&self) -> Option<String> {
+        let text = self.text()?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        // The name becomes the last part of a path.
+        let fits =
+            (1..=128).contains(&text.len()) && text.chars().all(plain) && !text.starts_with('.');
+        fits.then(|| text.to_owned())
+    }
+
+    fn word<T: Copy>(&self, of: &[(&str, T)]) -> Option<T> {
+        let text = self.text()?;
+        of.iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, meaning)| *meaning)
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Text(text) => format!("{text:?}"),
+            Self::Whole(number) => number.to_string(),
+            Self::Flag(flag) => flag.to_string(),
+            Self::List(items) => {
+                let items: Vec<String> = items.iter().map(Self::shown).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Self::Other(words) => words.clone(),
+        }
+    }
+}
+
+/// The names of all sections.
+pub(super) fn sections() -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().map(|(name, _)| *name)
+}
+
+/// The annotated example: every setting, commented out.
+pub fn example() -> String {
+    let mut text = String::from(EXAMPLE_HEAD);
+    for (section, about) in SECTIONS {
+        let _ = write!(text, "\n[{section}]\n# {about}\n");
+        for key in KEYS.iter().filter(|key| key.parts().0 == section) {
+            let (mark, value) = match key.shown {
+                Shown::Default(value) => ("#", value),
+                Shown::Example(value) => ("##", value),
+            };
+            let _ = write!(text, "\n# {}\n{mark}{} = {value}\n", key.doc, key.parts().1);
+        }
+    }
+    text
+}
+
+const EXAMPLE_HEAD: &str = "\
+# Admit's configuration: every setting there is. None has to be set.
+#
+# A line with one # shows the value that holds when nobody sets it; a line with two shows an example of a setting that
+# has no value of its own. Each can be set in the environment instead: ADMIT_SERVER_LISTEN is [server] listen, and a list
+# is written with commas. The command line has the last word, then the environment, then this file.
+";

@@ -1,0 +1,160 @@
+//! What the program uses: every value already checked and meaningful, so that nothing asks again.
+//!
+//! An operator's file and environment become a [`Config`] in `load`; each setting is declared once, in `keys`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::policy::Policy;
+use crate::kernel::BaseUrl;
+
+mod file;
+mod keys;
+mod load;
+mod problem;
+
+pub use keys::example;
+pub use load::{Overrides, environment, load};
+pub use problem::Problems;
+
+/// How this appliance runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The folder that holds everything the appliance keeps.
+    pub data: PathBuf,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Our own address as others see it; without one it is made from the port.
+    pub public_url: Option<BaseUrl>,
+    /// Host names and addresses we answer to besides the ones we find out ourselves.
+    pub names: Vec<String>,
+    /// Whether requests come without TLS, from a reverse proxy on this host.
+    pub plain_http: bool,
+    /// Reverse proxies whose `X-Forwarded-For` says who calls.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Where certificates come from.
+    pub tls: Tls,
+    /// Where the master key is.
+    pub master_key: MasterKeySource,
+    /// How much is taken on at once.
+    pub limits: Limits,
+    /// What is written to the log.
+    pub log: Log,
+    /// What the rules let an operator decide.
+    pub policy: Policy,
+}
+
+/// Where the certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// The built-in authority issues it.
+    BuiltIn,
+    /// The operator keeps it in files.
+    Files {
+        /// The certificate and those it is issued under, in PEM.
+        certificate: PathBuf,
+        /// Its private key, in PEM.
+        key: PathBuf,
+    },
+}
+
+/// Where the master key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MasterKeySource {
+    /// In a file of ours, made at the first start.
+    File(PathBuf),
+    /// In a file systemd hands over, which must exist.
+    Credential(PathBuf),
+}
+
+/// How much is taken on at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections in all.
+    pub connections: u32,
+    /// Open connections from one address.
+    pub connections_per_address: u32,
+    /// How long requests under way may still take when the appliance stops.
+    pub drain: Duration,
+}
+
+/// What is written to the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Log {
+    /// The least weight a line must have.
+    pub level: Level,
+    /// How a line is written.
+    pub format: Format,
+}
+
+/// The weight of a line of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Level {
+    /// Something of ours broke.
+    Error,
+    /// Someone should look.
+    Warn,
+    /// What happens.
+    #[default]
+    Info,
+    /// What helps to find a mistake.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            connections_per_address: 12_288,
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let data = PathBuf::from("./admit-data");
+        Self {
+            master_key: MasterKeySource::File(data.join(MASTER_KEY)),
+            data,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8443)),
+            public_url: None,
+            names: Vec::new(),
+            plain_http: false,
+            trusted_proxies: Vec::new(),
+            tls: Tls::BuiltIn,
+            limits: Limits::default(),
+            log: Log::default(),
+            policy: Policy::default(),
+        }
+    }
+}
+
+impl Level {
+    /// The word an operator writes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// The master key's file in the data folder.
+const MASTER_KEY: &str = "master.key";
