@@ -3,6 +3,7 @@
 pub mod config;
 pub mod crypto;
 pub mod domain;
+pub mod http;
 pub mod kernel;
 pub mod render;
 pub mod store;

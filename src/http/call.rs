@@ -1,0 +1,231 @@
+//! A request as an endpoint sees it, and `run`: the one bridge from an endpoint to the domain and back.
+//!
+//! `run` alone reads the clock, catches a panic, waits for durability, logs a fault and writes a problem, so there is
+//! no middleware to remember: what a route needs is in its body.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
+use serde::Serialize;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+
+use super::admission::Arrival;
+use super::json::Object;
+use super::{Dialect, Problem, Response, RouteName, credentials};
+use crate::domain::access::Caller;
+use crate::domain::oauth::{ClientProof, Params};
+use crate::domain::{Appliance, Cx, Mark, Origin, tokens};
+use crate::kernel::{Fault, Network};
+
+/// A request whose path has matched, its body already here.
+pub(super) struct Call {
+    /// The method, which the endpoint matches on.
+    pub method: Method,
+    on: Arc<Appliance>,
+    dialect: Dialect,
+    route: &'static str,
+    query: String,
+    body: Bytes,
+    arrival: Arrival,
+}
+
+/// The end of a route: everything of a request that its path did not say. It never rejects.
+pub(super) fn call(
+    on: &Arc<Appliance>,
+    dialect: Dialect,
+    route: &'static str,
+) -> BoxedFilter<(Call,)> {
+    let on = Arc::clone(on);
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::method()
+        .and(query)
+        .and(warp::body::bytes())
+        .and(warp::ext::get::<Arrival>())
+        .map(move |method, query, body, arrival| Call {
+            method,
+            on: Arc::clone(&on),
+            dialect,
+            route,
+            query,
+            body,
+            arrival,
+        })
+        .boxed()
+}
+
+impl Call {
+    /// Runs one operation and answers once everything it changed is durable.
+    pub(super) async fn run(
+        self,
+        operation: impl FnOnce(&Cx<'_>, &Self) -> Result<Response, Problem>,
+    ) -> Response {
+        let (outcome, mark) = self.operate(operation);
+        let durable = match mark {
+            Mark::ZERO => Ok(()),
+            mark => self.on.store().durable(mark).await,
+        };
+        let outcome = durable.map_err(Problem::from).and(outcome);
+        self.written(outcome)
+    }
+
+    /// Answers a method this path does not have.
+    pub(super) fn not_allowed(&self, allowed: &'static str) -> Response {
+        self.written(Err(Problem::method_not_allowed(&self.method, allowed)))
+    }
+
+    /// Answers a path nothing is at.
+    pub(super) fn not_found(&self) -> Response {
+        self.written(Err(Problem::not_found("there is nothing at this path")))
+    }
+
+    fn operate(
+        &self,
+        operation: impl FnOnce(&Cx<'_>, &Self) -> Result<Response, Problem>,
+    ) -> (Result<Response, Problem>, Mark) {
+        let origin = Origin::Peer(Network::from(self.arrival.peer));
+        let cx = self.on.context(origin, self.arrival.request.clone());
+        let outcome = catch_unwind(AssertUnwindSafe(|| operation(&cx, self)));
+        let outcome =
+            outcome.unwrap_or_else(|_| Err(Fault::internal("an operation panicked").into()));
+        if let Some(notice) = cx.notice() {
+            let (request, network) = (&self.arrival.request, cx.origin);
+            tracing::warn!(%request, ?network, "{notice}");
+        }
+        (outcome, cx.awaited())
+    }
+
+    fn written(&self, outcome: Result<Response, Problem>) -> Response {
+        let mut response = outcome.unwrap_or_else(|problem| {
+            if let Some(cause) = problem.cause() {
+                tracing::error!(request = %self.arrival.request, route = self.route, "{cause}");
+            }
+            self.dialect.write(&problem)
+        });
+        response.extensions_mut().insert(RouteName(self.route));
+        response
+    }
+
+    /// The appliance, for what needs no operation.
+    pub(super) fn on(&self) -> Arc<Appliance> {
+        Arc::clone(&self.on)
+    }
+
+    /// Whoever the bearer speaks for.
+    pub(super) fn caller(&self, cx: &Cx<'_>) -> Result<Arc<Caller>, Problem> {
+        // RFC 9700 §4.3.2: never in the query, where logs and histories keep it.
+        if self.params()?.has("access_token") {
+            return Err(Problem::bad_request(
+                "an access token must be in the Authorization header",
+            ));
+        }
+        let bearer = credentials::bearer(self.authorization()?)?;
+        Ok(tokens::authenticate(cx, bearer)?)
+    }
+
+    /// The client credentials of a Basic header, if there is one.
+    pub(super) fn basic(&self) -> Result<Option<ClientProof>, Problem> {
+        credentials::basic(self.authorization()?)
+    }
+
+    /// The one Authorization header: with two of them, whoever looks at the other one sees another caller.
+    fn authorization(&self) -> Result<Option<&HeaderValue>, Problem> {
+        let mut given = self.arrival.headers.get_all(AUTHORIZATION).iter();
+        match (given.next(), given.next()) {
+            (only, None) => Ok(only),
+            (_, Some(_)) => Err(Problem::bad_request(
+                "more than one Authorization header is given",
+            )),
+        }
+    }
+
+    /// The parameters of the query.
+    pub(super) fn params(&self) -> Result<Params, Problem> {
+        Ok(Params::new(decoded(self.query.as_bytes()))?)
+    }
+
+    /// The parameters of query and form together, as both contracts' clients send them; none may be given twice.
+    pub(super) fn params_and_form(&self) -> Result<Params, Problem> {
+        if !self.body.is_empty() {
+            self.expect_type("application/x-www-form-urlencoded")?;
+        }
+        Ok(Params::new(
+            decoded(self.query.as_bytes()).chain(decoded(&self.body)),
+        )?)
+    }
+
+    /// The body as a JSON object.
+    pub(super) fn json(&self) -> Result<Object, Problem> {
+        self.expect_type("application/json")?;
+        Object::parse(&self.body)
+    }
+
+    /// The body as a JSON object; no body at all is an empty one.
+    pub(super) fn json_or_nothing(&self) -> Result<Object, Problem> {
+        if self.body.is_empty() {
+            Ok(Object::default())
+        } else {
+            self.json()
+        }
+    }
+
+    /// Some real clients leave the type out; one that names another type means something else.
+    fn expect_type(&self, expected: &'static str) -> Result<(), Problem> {
+        let Some(given) = self.arrival.headers.get(CONTENT_TYPE) else {
+            return Ok(());
+        };
+        let given = given.to_str().unwrap_or_default();
+        let kind = given.split(';').next().unwrap_or_default().trim();
+        if kind.eq_ignore_ascii_case(expected) {
+            Ok(())
+        } else {
+            Err(Problem::unreadable_type(expected))
+        }
+    }
+}
+
+fn decoded(text: &[u8]) -> impl Iterator<Item = (String, String)> {
+    form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), value.into_owned()))
+}
+
+/// 200 with a JSON body.
+pub(super) fn json(body: &impl Serialize) -> Result<Response, Problem> {
+    let text = serde_json::to_vec(body).map_err(|error| {
+        Problem::from(Fault::internal("an answer could not be written").because(error))
+    })?;
+    let mut response = Response::new(text.into());
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json;charset=UTF-8"),
+    );
+    Ok(response)
+}
+
+/// A status and nothing else.
+pub(super) fn bare(status: StatusCode) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
+}
+
+/// The same answer with one more header.
+pub(super) fn with_header(
+    mut response: Response,
+    name: HeaderName,
+    value: HeaderValue,
+) -> Response {
+    response.headers_mut().insert(name, value);
+    response
+}
+
+/// The same answer, which whoever asked may keep for `seconds`.
+pub(super) fn cached(response: Response, seconds: u32) -> Response {
+    let value = HeaderValue::try_from(format!("public, max-age={seconds}"));
+    match value {
+        Ok(value) => with_header(response, CACHE_CONTROL, value),
+        Err(_) => response,
+    }
+}

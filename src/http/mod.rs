@@ -1,0 +1,78 @@
+//! Serving: sockets, TLS and HTTP on one side, answers in each audience's words on the other.
+//!
+//! [`listener::serve`] runs the accept loop and hands every request, its body already collected, to warp filters.
+//! This is the only folder that names `warp`, `hyper` or `rustls`. It must hold no rule of the business: what an
+//! endpoint may do is decided below it.
+
+mod access_log;
+mod admission;
+mod auth_v3;
+mod body;
+mod call;
+mod connection;
+mod credentials;
+pub mod dialect;
+mod forwarded;
+mod framing;
+mod headers;
+pub mod host;
+mod json;
+pub mod limits;
+pub mod listener;
+mod oidc;
+pub mod problem;
+mod pulse;
+mod rtc_api;
+mod seats;
+mod security;
+pub mod tls;
+
+#[cfg(test)]
+mod fixture;
+
+use std::sync::Arc;
+
+use warp::Filter;
+
+use crate::domain::Appliance;
+
+pub use access_log::{RouteName, TALKATIVE};
+pub use admission::Arrival;
+pub use dialect::Dialect;
+pub use forwarded::TrustedProxies;
+pub use host::AllowedHosts;
+pub use limits::Limits;
+pub use listener::{Served, Settings, serve};
+pub use problem::Problem;
+
+/// An answer, as warp's filters give it.
+pub type Response = warp::reply::Response;
+
+/// All routes of the appliance in one filter.
+pub type Routes = warp::filters::BoxedFilter<(Response,)>;
+
+/// Everything the appliance answers. Each audience ends in a catch-all of its own, so that nothing is ever rejected to
+/// another; the last one takes what belongs to none.
+pub fn routes(on: &Arc<Appliance>) -> Routes {
+    let nothing = call::call(on, Dialect::Security, "/").map(|call: call::Call| call.not_found());
+    any([
+        security::routes(on),
+        auth_v3::routes(on),
+        oidc::routes(on),
+        rtc_api::routes(on),
+        nothing.boxed(),
+    ])
+}
+
+/// The first of these routes that takes a request.
+fn any<const N: usize>(routes: [Routes; N]) -> Routes {
+    let mut routes = routes.into_iter();
+    let first = routes.next().unwrap_or_else(nowhere);
+    routes.fold(first, |all, route| all.or(route).unify().boxed())
+}
+
+fn nowhere() -> Routes {
+    warp::any()
+        .and_then(|| async { Err::<Response, _>(warp::reject::not_found()) })
+        .boxed()
+}

@@ -1,0 +1,285 @@
+//! Certificates from files into rustls: an operator's own, or the built-in authority's, made at the first start.
+//!
+//! TLS 1.2 and 1.3 only (RFC 9325); HTTP/2 or HTTP/1.1 by ALPN (RFC 7301). A certificate can be replaced while
+//! connections live: each handshake takes the one that is current.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
+
+use crate::crypto::authority::{self, Authority, Leaf};
+use crate::kernel::{Secret, Timestamp};
+
+/// Where a server's certificate and key are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and those that lead to a root, in PEM.
+    pub chain: PathBuf,
+    /// The private key, in PEM.
+    pub key: PathBuf,
+    /// The built-in authority's certificate, when it signed: what clients are asked to trust.
+    pub authority: Option<PathBuf>,
+}
+
+/// Why TLS cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder cannot be read or written.
+    #[error("{path}: {1}", path = .0.display())]
+    File(PathBuf, #[source] io::Error),
+    /// A file does not hold what it should.
+    #[error("{path}: {1}", path = .0.display())]
+    Content(PathBuf, String),
+    /// The authority cannot sign.
+    #[error("the built-in certificate authority: {0}")]
+    Authority(#[from] authority::Error),
+    /// The TLS library refused.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Finds or makes the files of the built-in authority under `dir`, with a certificate that covers `names`.
+///
+/// The authority is made once. Its certificate for the server is made again when it no longer covers the names or is
+/// within a month of its end.
+pub fn prepare(dir: &Path, names: &[String], now: Timestamp) -> Result<TlsFiles, Error> {
+    let dir = dir.join("tls");
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&dir)
+        .map_err(|e| Error::File(dir.clone(), e))?;
+    let files = TlsFiles {
+        chain: dir.join("server.pem"),
+        key: dir.join("server.key"),
+        authority: Some(dir.join("ca.pem")),
+    };
+    let (ca_pem, ca_key) = (dir.join("ca.pem"), dir.join("ca.key"));
+    let Some(root) = found(&ca_pem)? else {
+        let name = names.first().map_or("Admit", String::as_str);
+        let authority = Authority::create(&format!("Admit authority of {name}"), now)?;
+        // The key first: a certificate without its key would look like one an operator has taken away.
+        write(&ca_key, authority.key_pem().expose(), PRIVATE)?;
+        write(&ca_pem, authority.cert_pem(), PUBLIC)?;
+        issue(&files, &authority, names, now)?;
+        return Ok(files);
+    };
+    if !stands(&files, &root, names, now)? {
+        let key = Secret::new(text(&ca_key)?);
+        issue(&files, &Authority::load(&root, &key)?, names, now)?;
+    }
+    Ok(files)
+}
+
+/// The certificate new handshakes are given; reading the files again replaces it for the next ones.
+pub struct Certificate {
+    files: TlsFiles,
+    provider: Arc<CryptoProvider>,
+    current: RwLock<Arc<CertifiedKey>>,
+}
+
+impl Certificate {
+    /// Reads the files and checks that key and certificate belong together.
+    pub fn load(files: TlsFiles) -> Result<Arc<Self>, Error> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let current = RwLock::new(Arc::new(certified(&files, &provider)?));
+        Ok(Arc::new(Self {
+            files,
+            provider,
+            current,
+        }))
+    }
+
+    /// Reads the files again. If they are no good the certificate in use stays.
+    pub fn reload(&self) -> Result<(), Error> {
+        let fresh = Arc::new(certified(&self.files, &self.provider)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    /// How connections are to be encrypted with this certificate.
+    pub fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, Error> {
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&current))
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate")
+            .field("files", &self.files)
+            .finish_non_exhaustive()
+    }
+}
+
+const PRIVATE: u32 = 0o600;
+const PUBLIC: u32 = 0o644;
+
+fn certified(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
+    let content = |path: &Path, e: &dyn fmt::Display| Error::Content(path.into(), e.to_string());
+    let chain = text(&files.chain)?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|e| content(&files.chain, &e))?;
+    if chain.is_empty() {
+        return Err(content(&files.chain, &"holds no certificate"));
+    }
+    let key = Zeroizing::new(text(&files.key)?);
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|e| content(&files.key, &e))?;
+    CertifiedKey::from_der(chain, key, provider).map_err(|e| content(&files.key, &e))
+}
+
+fn stands(files: &TlsFiles, root: &str, names: &[String], now: Timestamp) -> Result<bool, Error> {
+    let (Some(chain), Some(key)) = (found(&files.chain)?, found(&files.key)?) else {
+        return Ok(false);
+    };
+    let ours = chain.ends_with(root);
+    let key = Secret::new(key);
+    Ok(ours && authority::leaf_covers(&chain, names, now) && authority::key_matches(&chain, &key))
+}
+
+fn issue(
+    files: &TlsFiles,
+    authority: &Authority,
+    names: &[String],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Leaf { cert_pem, key_pem } = authority.issue(names, now)?;
+    write(&files.key, key_pem.expose(), PRIVATE)?;
+    let chain = format!("{cert_pem}{}", authority.cert_pem());
+    write(&files.chain, &chain, PUBLIC)
+}
+
+fn text(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|e| Error::File(path.into(), e))
+}
+
+fn found(path: &Path) -> Result<Option<String>, Error> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::File(path.into(), e)),
+    }
+}
+
+/// Writes a file so that after a power cut it is there whole or not at all.
+fn write(path: &Path, content: &str, mode: u32) -> Result<(), Error> {
+    let fresh = path.with_added_extension("new");
+    let attempt = || {
+        match fs::remove_file(&fresh) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&fresh)?;
+        file.write_all(content.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)?;
+        path.parent()
+            .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    };
+    attempt().map_err(|e| Error::File(path.into(), e))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::http::fixture::Folder;
+
+    fn now() -> Timestamp {
+        "2026-11-21T21:30:24Z".parse().unwrap()
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| String::from(*name)).collect()
+    }
+
+    #[test]
+    fn files_are_made_once_and_keys_are_private() {
+        let folder = Folder::new();
+        let names = names(&["localhost", "127.0.0.1"]);
+        let files = prepare(folder.path(), &names, now()).unwrap();
+        let before = fs::read(&files.chain).unwrap();
+        assert_eq!(prepare(folder.path(), &names, now()).unwrap(), files);
+        assert_eq!(fs::read(&files.chain).unwrap(), before);
+        for name in ["ca.key", "server.key"] {
+            let kept = fs::metadata(folder.path().join("tls").join(name)).unwrap();
+            assert_eq!(kept.permissions().mode() & 0o777, 0o600, "{name}");
+        }
+        assert_eq!(fs::read_dir(folder.path().join("tls")).unwrap().count(), 4);
+        Certificate::load(files).unwrap().server_config().unwrap();
+    }
+
+    #[test]
+    fn a_leaf_is_issued_again_for_a_new_name_and_near_its_end_by_the_same_authority() {
+        let folder = Folder::new();
+        let first = names(&["localhost"]);
+        let files = prepare(folder.path(), &first, now()).unwrap();
+        let root = fs::read_to_string(files.authority.as_ref().unwrap()).unwrap();
+        let leaf = fs::read_to_string(&files.chain).unwrap();
+
+        let more = names(&["localhost", "admit.example"]);
+        prepare(folder.path(), &more, now()).unwrap();
+        let renamed = fs::read_to_string(&files.chain).unwrap();
+        assert_ne!(renamed, leaf);
+        let later = now().after(Duration::from_hours(370 * 24));
+        prepare(folder.path(), &more, later).unwrap();
+        let renewed = fs::read_to_string(&files.chain).unwrap();
+        assert_ne!(renewed, renamed);
+        assert!(renewed.ends_with(&root));
+    }
+
+    #[test]
+    fn a_torn_pair_is_replaced_and_a_bad_reload_changes_nothing() {
+        let folder = Folder::new();
+        let names = names(&["localhost"]);
+        let files = prepare(folder.path(), &names, now()).unwrap();
+        let certificate = Certificate::load(files.clone()).unwrap();
+        fs::copy(folder.path().join("tls/ca.key"), &files.key).unwrap();
+        assert!(matches!(certificate.reload(), Err(Error::Content(..))));
+        prepare(folder.path(), &names, now()).unwrap();
+        certificate.reload().unwrap();
+    }
+
+    #[test]
+    fn an_authority_without_its_key_is_not_replaced() {
+        let folder = Folder::new();
+        let names_then = names(&["localhost"]);
+        prepare(folder.path(), &names_then, now()).unwrap();
+        fs::remove_file(folder.path().join("tls/ca.key")).unwrap();
+        assert!(prepare(folder.path(), &names_then, now()).is_ok());
+        let names_now = names(&["admit.example"]);
+        assert!(matches!(
+            prepare(folder.path(), &names_now, now()),
+            Err(Error::File(..))
+        ));
+    }
+}
