@@ -1,3 +1,7 @@
 //! Turns the process's arguments into an exit code; nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    admit::cli::run(std::env::args_os())
+}

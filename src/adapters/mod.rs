@@ -1,0 +1,3 @@
+//! The outside world, one file per way of reaching it.
+
+pub mod http_client;

@@ -1,0 +1,119 @@
+//! One call of the tour: what is sent, and what the contract says must come back.
+//!
+//! Texts may hold `{names}` of what earlier calls gave; they are filled in when the call is made and never printed.
+
+use super::judge::Must;
+
+/// One call. Built by [`get`], [`post`], [`put`] and [`delete`], so that the table of steps reads as a list.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    pub what: &'static str,
+    pub method: &'static str,
+    /// The path as the contract writes it; `{ticketId}` stands for the ticket named by `ticket`.
+    pub path: &'static str,
+    pub ticket: &'static str,
+    pub proof: Proof,
+    pub sent: Sent,
+    pub status: u16,
+    pub must: &'static [Must],
+    /// Members of the answer, by JSON pointer, and the names later calls know them by.
+    pub kept: &'static [(&'static str, &'static str)],
+}
+
+/// How the call proves who makes it.
+#[derive(Clone, Copy)]
+pub(super) enum Proof {
+    None,
+    /// `Authorization: Basic`: client and secret.
+    Basic(&'static str, &'static str),
+    /// `Authorization: Bearer`.
+    Bearer(&'static str),
+}
+
+/// What goes along.
+#[derive(Clone, Copy)]
+pub(super) enum Sent {
+    Nothing,
+    Query(&'static str),
+    Form(&'static str),
+    Json(&'static str),
+}
+
+pub(super) const fn get(path: &'static str, what: &'static str) -> Step {
+    step("GET", path, what)
+}
+
+pub(super) const fn post(path: &'static str, what: &'static str) -> Step {
+    step("POST", path, what)
+}
+
+pub(super) const fn put(path: &'static str, what: &'static str) -> Step {
+    step("PUT", path, what)
+}
+
+pub(super) const fn delete(path: &'static str, what: &'static str) -> Step {
+    step("DELETE", path, what)
+}
+
+const fn step(method: &'static str, path: &'static str, what: &'static str) -> Step {
+    Step {
+        what,
+        method,
+        path,
+        ticket: "",
+        proof: Proof::None,
+        sent: Sent::Nothing,
+        status: 200,
+        must: &[],
+        kept: &[],
+    }
+}
+
+impl Step {
+    /// Which ticket the path is about.
+    pub(super) const fn of(self, ticket: &'static str) -> Self {
+        Self { ticket, ..self }
+    }
+
+    pub(super) const fn basic(self, id: &'static str, secret: &'static str) -> Self {
+        let proof = Proof::Basic(id, secret);
+        Self { proof, ..self }
+    }
+
+    /// As the app of a customer: a public client with an empty secret.
+    pub(super) const fn customer(self) -> Self {
+        self.basic("customer", "")
+    }
+
+    pub(super) const fn bearer(self, token: &'static str) -> Self {
+        let proof = Proof::Bearer(token);
+        Self { proof, ..self }
+    }
+
+    pub(super) const fn query(self, text: &'static str) -> Self {
+        let sent = Sent::Query(text);
+        Self { sent, ..self }
+    }
+
+    pub(super) const fn form(self, text: &'static str) -> Self {
+        let sent = Sent::Form(text);
+        Self { sent, ..self }
+    }
+
+    pub(super) const fn json(self, text: &'static str) -> Self {
+        let sent = Sent::Json(text);
+        Self { sent, ..self }
+    }
+
+    pub(super) const fn gives(self, status: u16, must: &'static [Must]) -> Self {
+        Self {
+            status,
+            must,
+            ..self
+        }
+    }
+
+    pub(super) const fn kept(self, kept: &'static [(&'static str, &'static str)]) -> Self {
+        Self { kept, ..self }
+    }
+}

@@ -1,0 +1,280 @@
+//! A `Config` becomes an `Appliance`: master key, store, first start. The only place that decides in which order.
+//!
+//! It is written so that a start cut off at any instant can be started again: each file is whole or absent, and
+//! credentials are where the operator finds them before any record needs them.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::config::{Config, MasterKeySource, Tls};
+use crate::crypto::seal::{Keyring, MASTER_KEY_LEN};
+use crate::domain::installation::{self, Plan};
+use crate::domain::{Appliance, Parts};
+use crate::kernel::hex;
+use crate::kernel::{BaseUrl, Clock, Entropy, Fault, Secret, SystemClock, SystemEntropy};
+use crate::store::{Disk, Lock, OpenError, RealDisk, Store};
+
+/// The outside world an appliance is put into: the real one, or a test's.
+pub struct World {
+    /// Where `now` comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where random bytes come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// What flushing and syncing do.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl World {
+    /// The machine's own clock, entropy and disk.
+    pub fn real() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy::default()),
+            disk: Arc::new(RealDisk),
+        }
+    }
+}
+
+/// A running appliance, and whether this was its first start.
+pub struct Composed {
+    /// The appliance.
+    pub appliance: Arc<Appliance>,
+    /// The file with the first credentials, if this start wrote it.
+    pub first_run: Option<PathBuf>,
+}
+
+/// Why an appliance could not be put together, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder of ours.
+    #[error("{path}: {cause}", path = .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The master key is not there although there are data.
+    #[error(
+        "the master key {path} is missing, and without it the data in {data} cannot be read: put the key back",
+        path = .path.display(), data = .data.display()
+    )]
+    KeyMissing {
+        /// Where it should be.
+        path: PathBuf,
+        /// The data it belongs to.
+        data: PathBuf,
+    },
+    /// The master key's file holds something else.
+    #[error("{path}: a master key is {length} hexadecimal digits and nothing else", path = .0.display(), length = 2 * MASTER_KEY_LEN)]
+    KeyUnreadable(PathBuf),
+    /// Others on this machine can read the master key.
+    #[error("{path}: others can read the master key (mode {mode:o}): run `chmod 600 {path}` and start again", path = .path.display())]
+    KeyExposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// Something of ours broke.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Opens the appliance `config` describes, serving at `port`; an empty one is given its first facts.
+pub fn compose(config: &Config, port: u16, world: World) -> Result<Composed, Error> {
+    let World {
+        clock,
+        entropy,
+        disk,
+    } = world;
+    let data = &config.data;
+    create_private(data)?;
+    // Before the key is looked for: two first starts at once must not each draw one.
+    let lock = Lock::take(data)?;
+    let keyring = Keyring::derive(&master_key(config, entropy.as_ref())?)?;
+    let records = keyring.records().clone();
+    let store = Store::open_locked(lock, data, records, disk, clock.now())?;
+    let base = base(config, port)?;
+    let policy = config.policy.clone();
+    let appliance = Appliance::open(Parts {
+        store,
+        clock,
+        entropy,
+        keyring,
+        policy,
+        base,
+        issuer: config.public_url.clone(),
+    })?;
+    let first_run = install(&appliance, config)?;
+    Ok(Composed {
+        appliance: Arc::new(appliance),
+        first_run,
+    })
+}
+
+/// The file with the first credentials.
+pub fn first_run_file(data: &Path) -> PathBuf {
+    data.join("first-run.json")
+}
+
+/// Where the certificate stands that clients of this appliance must trust.
+pub fn trusted_certificate(config: &Config) -> PathBuf {
+    match &config.tls {
+        Tls::BuiltIn => config.data.join("tls/ca.pem"),
+        Tls::Files { certificate, .. } => certificate.clone(),
+    }
+}
+
+fn base(config: &Config, port: u16) -> Result<BaseUrl, Fault> {
+    if let Some(url) = &config.public_url {
+        return Ok(url.clone());
+    }
+    let scheme = if config.plain_http { "http" } else { "https" };
+    let host = match config.listen.ip() {
+        ip if ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST => {
+            "localhost".to_owned()
+        }
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let base = format!("{scheme}://{host}:{port}").parse();
+    base.map_err(|error| Fault::internal("our own address").because(error))
+}
+
+fn install(appliance: &Appliance, config: &Config) -> Result<Option<PathBuf>, Error> {
+    let path = first_run_file(&config.data);
+    if installation::is_done(appliance)? {
+        follow_address(&path, appliance.base())?;
+        return Ok(None);
+    }
+    let cx = appliance.own_context();
+    let plan = installation::plan(&cx)?;
+    // Before the records: they hold only digests, so a start cut off between the two must draw anew.
+    write_private(&path, &first_run(appliance, config, &plan))?;
+    installation::settle(&cx, &plan)?;
+    appliance.store().durable(cx.awaited()).wait()?;
+    Ok(Some(path))
+}
+
+/// Keeps `base_url` true for as long as the operator leaves the file where it is. A file of another form stays as it is.
+fn follow_address(path: &Path, base: &BaseUrl) -> Result<(), Error> {
+    let Ok(text) = fs::read_to_string(path) else {
+        return Ok(());
+    };
+    let Ok(Value::Object(mut members)) = serde_json::from_str(&text) else {
+        return Ok(());
+    };
+    let address = Value::from(base.as_str());
+    if members
+        .get(BASE_URL)
+        .is_none_or(|before| *before == address)
+    {
+        return Ok(());
+    }
+    members.insert(BASE_URL.to_owned(), address);
+    write_private(path, &format!("{:#}\n", Value::Object(members)))
+}
+
+const BASE_URL: &str = "base_url";
+
+fn first_run(appliance: &Appliance, config: &Config, plan: &Plan) -> String {
+    let certificate = trusted_certificate(config);
+    let certificate = std::path::absolute(&certificate).unwrap_or(certificate);
+    let members = json!({
+        BASE_URL: appliance.base().as_str(),
+        "ca_certificate": certificate.display().to_string(),
+        "organization_id": plan.organization().as_str(),
+        "application_id": plan.application().as_str(),
+        "admin": { "username": plan.admin_name(), "password": plan.admin_password.expose() },
+        "client": { "client_id": plan.client().as_str(), "client_secret": plan.client_secret.expose() },
+    });
+    format!("{members:#}\n")
+}
+
+fn master_key(
+    config: &Config,
+    entropy: &dyn Entropy,
+) -> Result<Secret<[u8; MASTER_KEY_LEN]>, Error> {
+    let path = match &config.master_key {
+        MasterKeySource::Credential(path) => return read_key(path),
+        MasterKeySource::File(path) => path,
+    };
+    if !path.exists() {
+        let has_data = ["store", "store.marker"]
+            .iter()
+            .any(|name| config.data.join(name).exists());
+        if has_data {
+            return Err(Error::KeyMissing {
+                path: path.clone(),
+                data: config.data.clone(),
+            });
+        }
+        let key = entropy.bytes::<MASTER_KEY_LEN>();
+        write_private(path, &format!("{}\n", hex::encode(&key)))?;
+        return Ok(Secret::new(key));
+    }
+    let mode = fs::metadata(path).map_err(at(path))?.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(Error::KeyExposed {
+            path: path.clone(),
+            mode,
+        });
+    }
+    read_key(path)
+}
+
+fn read_key(path: &Path) -> Result<Secret<[u8; MASTER_KEY_LEN]>, Error> {
+    let text = Secret::new(fs::read_to_string(path).map_err(at(path))?);
+    let key = hex::decode(text.expose().trim_end_matches('\n'));
+    key.map(Secret::new)
+        .ok_or_else(|| Error::KeyUnreadable(path.to_owned()))
+}
+
+fn create_private(dir: &Path) -> Result<(), Error> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(at(dir))
+}
+
+/// Writes a file that is whole or absent, readable by its owner alone, and durable when this returns.
+fn write_private(path: &Path, text: &str) -> Result<(), Error> {
+    let unfinished = path.with_extension("unfinished");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .map_err(at(&unfinished))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(at(&unfinished))?;
+    fs::rename(&unfinished, path).map_err(at(path))?;
+    let dir = path
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(at(dir))
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> Error {
+    let path = path.to_owned();
+    move |cause| Error::File {
+        path: path.clone(),
+        cause,
+    }
+}

@@ -1,0 +1,85 @@
+//! The background loop: remove what has expired, verify what is stored, watch the clock. It takes the appliance's
+//! clock, so tests move time and poke it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use crate::domain::{Appliance, sweep};
+use crate::kernel::Fault;
+
+/// How long the loop rests when nothing is left to do.
+const REST: Duration = Duration::from_mins(1);
+/// Between two verifications of the whole store.
+const DAY: Duration = Duration::from_hours(24);
+/// A clock this far behind is told of.
+const CLOCK_LAG: Duration = Duration::from_mins(5);
+/// How much is looked at before others get their turn.
+const BATCH: usize = 200;
+
+/// Runs until it is dropped.
+pub async fn run(appliance: Arc<Appliance>) {
+    loop {
+        match sweep_once(&appliance).await {
+            Ok(looked_at) if looked_at >= BATCH => {}
+            Ok(_) => {
+                witness(&appliance).await;
+                watch_clock(&appliance);
+                sleep(REST).await;
+            }
+            Err(fault) => {
+                tracing::error!("sweeping: {fault}");
+                sleep(REST).await;
+            }
+        }
+    }
+}
+
+/// Verifies every record and every count, soon after the start and then once a day, and reports damage by table and key.
+pub async fn scrub(appliance: Arc<Appliance>) {
+    loop {
+        sleep(REST).await;
+        let checked = Arc::clone(&appliance);
+        match spawn_blocking(move || checked.store().check()).await {
+            Ok(Ok(tables)) => {
+                let records: u64 = tables.iter().map(|(_, count)| count).sum();
+                tracing::debug!("{records} stored records verified");
+            }
+            Ok(Err(fault)) => tracing::error!("the store is damaged: {fault}"),
+            Err(panic) => tracing::error!("the store could not be verified: {panic}"),
+        }
+        sleep(DAY).await;
+    }
+}
+
+/// A clock set back does not bring expired things to life, but somebody should set it right.
+fn watch_clock(appliance: &Appliance) {
+    let lag = appliance.clock_lag();
+    if lag >= CLOCK_LAG {
+        let seconds = lag.as_secs();
+        tracing::warn!(
+            "the machine's clock is {seconds} s behind the last instant used; time stands still until it has caught up"
+        );
+    }
+}
+
+/// Notes how far the store has come, so that an older copy put in its place is refused at the next start.
+async fn witness(appliance: &Arc<Appliance>) {
+    let appliance = Arc::clone(appliance);
+    let written = spawn_blocking(move || appliance.store().witness()).await;
+    if let Ok(Err(fault)) = written {
+        tracing::error!("{fault}");
+    }
+}
+
+/// One batch: what has expired is gone, durably, when this returns. Returns how much was looked at.
+pub async fn sweep_once(appliance: &Appliance) -> Result<usize, Fault> {
+    let (looked_at, mark) = {
+        let cx = appliance.own_context();
+        (sweep::sweep(&cx, BATCH)?, cx.awaited())
+    };
+    appliance.store().durable(mark).await?;
+    Ok(looked_at)
+}
