@@ -1,10 +1,45 @@
-//! Admit, an auth server for contact-centre and video deployments.
+//! Admit: tickets, tokens, one-time codes, keys and calendar invitations from one binary, with its own storage and its
+//! own TLS.
+//!
+//! # The map
+//!
+//! Features inside, audiences outside, one direction.
+//!
+//! | Folder | What is in it | May use |
+//! |---|---|---|
+//! | [`kernel`] | the vocabulary: ids, secrets, instants, chance, strict JSON | nothing of ours |
+//! | [`crypto`] | algorithms behind narrow functions | kernel |
+//! | [`store`] | typed tables, transactions, the commit barrier | kernel, `crypto::seal` |
+//! | [`domain`] | what is true: features, their rules and records | kernel, crypto, store |
+//! | [`render`] | values to bytes: calendars | kernel, domain's values |
+//! | [`config`] | what an operator sets | kernel, `domain::policy` |
+//! | [`http`] | who reaches us over the network, and in which words we answer | kernel, domain, render |
+//! | [`adapters`] | reaching others | kernel |
+//! | [`jobs`] | the background loop | domain |
+//! | [`compose`] | a [`config::Config`] becomes a running appliance | everything but `http` and `cli` |
+//! | [`cli`] | the command line | config, compose, jobs, http |
+//!
+//! `tests/architecture.rs` fails when an arrow points the wrong way. Decisions and their reasons are in `decisions`.
+//!
+//! # Where to start reading
+//!
+//! [`http`] lists the routes; follow one endpoint through `http/call.rs` into [`domain::tickets`] and down to
+//! [`store::Tx`]. A ticket becomes a token in `domain/oauth/grants/ticket.rs`.
+//!
+//! # Words
+//!
+//! A *ticket* is *redeemed* for tokens; one that may be used once is then *spent*. It can be *revoked* for good or
+//! *disabled* for now; its *standing* says whether it can be used. A *caller* has proved who it is; the *operator* is
+//! whoever holds the machine. Everything belongs to an *organization*. A value is *sealed* when it is encrypted under
+//! the master key, and a *digest* is what the store keeps instead of a secret.
 
 pub mod adapters;
 pub mod cli;
 pub mod compose;
 pub mod config;
 pub mod crypto;
+#[cfg(doc)]
+pub mod decisions;
 pub mod domain;
 pub mod http;
 pub mod jobs;

@@ -1,0 +1,53 @@
+//! Why Admit is built as it is: one record a decision, compiled only for the documentation.
+//!
+//! A decision that is revised gets a new record which names the old one; records are not rewritten.
+
+#![cfg(doc)]
+
+#[doc = include_str!("decisions/0001-features-inside-audiences-outside.md")]
+pub mod d0001_features_inside_audiences_outside {}
+
+#[doc = include_str!("decisions/0002-the-domain-is-synchronous.md")]
+pub mod d0002_the_domain_is_synchronous {}
+
+#[doc = include_str!("decisions/0003-sled-pinned-and-fenced.md")]
+pub mod d0003_sled_pinned_and_fenced {}
+
+#[doc = include_str!("decisions/0004-one-transaction-three-verdicts.md")]
+pub mod d0004_one_transaction_three_verdicts {}
+
+#[doc = include_str!("decisions/0005-no-repository-traits.md")]
+pub mod d0005_no_repository_traits {}
+
+#[doc = include_str!("decisions/0006-access-tokens-are-not-stored.md")]
+pub mod d0006_access_tokens_are_not_stored {}
+
+#[doc = include_str!("decisions/0007-one-path-one-filter.md")]
+pub mod d0007_one_path_one_filter {}
+
+#[doc = include_str!("decisions/0008-one-problem-table.md")]
+pub mod d0008_one_problem_table {}
+
+#[doc = include_str!("decisions/0009-outbox-for-one-time-passwords.md")]
+pub mod d0009_outbox_for_one_time_passwords {}
+
+#[doc = include_str!("decisions/0010-operators-reach-a-running-server.md")]
+pub mod d0010_operators_reach_a_running_server {}
+
+#[doc = include_str!("decisions/0011-records-are-versioned-and-sealed.md")]
+pub mod d0011_records_are_versioned_and_sealed {}
+
+#[doc = include_str!("decisions/0012-where-documentation-lives.md")]
+pub mod d0012_where_documentation_lives {}
+
+#[doc = include_str!("decisions/0013-one-tree-many-tables.md")]
+pub mod d0013_one_tree_many_tables {}
+
+#[doc = include_str!("decisions/0014-own-jws.md")]
+pub mod d0014_own_jws {}
+
+#[doc = include_str!("decisions/0015-last-instant.md")]
+pub mod d0015_last_instant {}
+
+#[doc = include_str!("decisions/0016-one-batch-for-many-transactions.md")]
+pub mod d0016_one_batch_for_many_transactions {}
