@@ -1,1 +1,54 @@
 //! The black-box tests, in one binary.
+//!
+//! | Module | What it shows |
+//! |---|---|
+//! | `architecture` | which folder may use which, and other habits the compiler does not check |
+//! | `auth_v3` | one file per path of the Genesys contract |
+//! | `contract` | `contract/endpoints.txt` against the live routes: each path, method and status |
+//! | `crash` | kill the process at any instant: what was answered is still there |
+//! | `disk` | a disk that fails: no false success, and a clean start after |
+//! | `jobs` | the background loop under a moving clock |
+//! | `power` | the plug is pulled: what was answered is on the disk, what was spent stays spent |
+//! | `race` | many clients, one ticket, one refresh token: one winner, also when the process is killed meanwhile |
+//! | `readme` | the README's commands work as printed, and it mentions every setting and command |
+//! | `replays` | what official clients really send, byte for byte, one file per client |
+//! | `security` | one file per resource of the Auvious contract |
+//! | `slow` | thousands of slow and silent connections, and descriptors running out |
+//! | `start` | how fast it starts, how little it needs, how it stops, and what its log never shows |
+//! | `support` | a real server in this process or as one of its own, and clients for it |
+//! | `tour` | the whole job as `admit tour` walks it, and what it says of a server that answers differently |
+//! | `upgrade` | every record version ever released still opens |
+
+// Clippy relaxes its lints in what is compiled only for tests, which all of this is.
+#[cfg(test)]
+mod architecture;
+#[cfg(test)]
+mod auth_v3;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod jobs;
+#[cfg(test)]
+mod power;
+#[cfg(test)]
+mod race;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod replays;
+#[cfg(test)]
+mod security;
+#[cfg(test)]
+mod slow;
+#[cfg(test)]
+mod start;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tour;
+#[cfg(test)]
+mod upgrade;

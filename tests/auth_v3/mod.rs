@@ -1,0 +1,3 @@
+//! The Genesys contract, one file per path.
+
+mod userinfo;

@@ -1,0 +1,168 @@
+//! The README, held to its word: its first lines are run as printed, and it names every setting, command and option.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use admit::kernel::TicketId;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::tour::{Serving, admit};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+/// The shell lines before the first heading, block by block.
+fn first_screen() -> Vec<String> {
+    let readme = readme();
+    let screen = readme.split("\n## ").next().unwrap();
+    let blocks = screen.split("```sh\n").skip(1);
+    blocks
+        .map(|block| block.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+/// Runs shell lines in `folder` and returns what they print; any that fails is told.
+fn run(lines: &str, folder: &Path) -> String {
+    let done = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", lines])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let complaints = String::from_utf8(done.stderr).unwrap();
+    assert!(
+        done.status.success() && complaints.is_empty(),
+        "{complaints}"
+    );
+    String::from_utf8(done.stdout).unwrap()
+}
+
+fn is_token(text: &str) -> bool {
+    text.starts_with("eyJ") && text.split('.').count() == 3
+}
+
+fn is_ticket(text: &str) -> bool {
+    let id: Result<TicketId, _> = text.parse();
+    id.is_ok_and(|id| id.as_str() == text && id.length() == 9)
+}
+
+#[test]
+fn the_first_screen_is_two_commands_and_lines_that_work_as_printed() {
+    let blocks = first_screen();
+    let [serve, lines, test] = blocks.as_slice() else {
+        panic!("three blocks, not {blocks:?}");
+    };
+    assert_eq!(serve, "cargo run --release -- serve\n");
+    assert_eq!(test, "tests/run\n");
+    assert!(root().join("tests/run").exists());
+
+    let serving = Serving::start();
+    let said = run(lines, serving.folder());
+    let (before, rest) = said.split_once("BEGIN:VCALENDAR\r\n").unwrap();
+    let [token, ticket] = before.lines().collect::<Vec<_>>()[..] else {
+        panic!("a token and a ticket, not {before:?}");
+    };
+    assert!(is_token(token), "{token}");
+    assert!(is_ticket(ticket), "{ticket}");
+    let (calendar, rest) = rest.split_once("END:VCALENDAR\r\n").unwrap();
+    assert!(
+        calendar.contains("\r\nMETHOD:PUBLISH\r\n") && calendar.contains("\r\nSUMMARY:Hello\r\n")
+    );
+    assert!(calendar.contains(&format!("/t/{ticket}\r\n")));
+    let (customer, userinfo) = rest.split_once('\n').unwrap();
+    assert!(is_token(customer) && customer != token, "{customer}");
+    let userinfo: Value = serde_json::from_str(userinfo).unwrap();
+    assert_eq!(userinfo["authorities"][0]["name"], "ROLE_CUSTOMER");
+}
+
+#[test]
+fn the_lines_the_first_start_prints_work_as_printed() {
+    let serving = Serving::start();
+    let (_, lines) = serving
+        .greeting()
+        .split_once("with curl and jq:\n")
+        .unwrap();
+    // Another terminal is often in another folder.
+    let elsewhere = TempDir::new().unwrap();
+    let said = run(lines, elsewhere.path());
+    assert!(said.starts_with("BEGIN:VCALENDAR\r\n"), "{said}");
+    assert!(said.contains("\"access_token\": \"eyJ"), "{said}");
+    assert!(
+        said.contains(" calls, all as the contract says, in "),
+        "{said}"
+    );
+}
+
+#[test]
+fn every_setting_has_its_row() {
+    let readme = readme();
+    let mut section = String::new();
+    let mut settings = 0;
+    for line in admit::config::example().lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            name.trim_end_matches(']').clone_into(&mut section);
+        }
+        let Some((marked, value)) = line.split_once(" = ").filter(|_| !line.starts_with("# "))
+        else {
+            continue;
+        };
+        let name = marked.trim_start_matches('#');
+        let variable = format!("ADMIT_{section}_{name}").to_uppercase();
+        let default = if marked.starts_with("##") {
+            "–".to_owned()
+        } else {
+            format!("`{value}`")
+        };
+        let row = format!("| `{section}.{name}` | {default} | `{variable}` | ");
+        assert!(readme.contains(&row), "the README lacks {row}");
+        settings += 1;
+    }
+    assert!(settings > 20, "the example was not read");
+}
+
+#[test]
+fn every_command_and_option_is_mentioned() {
+    let readme = readme();
+    let help = |args: &[&str]| {
+        let said = admit(root()).args(args).output().unwrap();
+        String::from_utf8(said.stdout).unwrap()
+    };
+    let overview = help(&["--help"]);
+    let (_, commands) = overview.split_once("Commands:\n").unwrap();
+    let commands: Vec<&str> = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(commands.len() >= 4, "{overview}");
+    for command in commands {
+        assert!(readme.contains(&format!("`admit {command}`")), "{command}");
+        let said = help(&[command, "--help"]);
+        let options = said
+            .split_whitespace()
+            .filter(|word| word.starts_with("--"));
+        for option in options.map(|option| option.trim_end_matches(',')) {
+            assert!(readme.contains(option), "{command} {option}");
+        }
+    }
+}
+
+#[test]
+fn every_file_it_links_to_is_there() {
+    let readme = readme();
+    let links: Vec<&str> = readme
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .collect();
+    assert!(!links.is_empty());
+    for link in links {
+        assert!(root().join(link).exists(), "{link}");
+    }
+}

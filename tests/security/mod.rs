@@ -1,0 +1,5 @@
+//! The Auvious contract, one file per resource.
+
+mod event;
+mod oauth;
+mod tickets;

@@ -1,0 +1,339 @@
+//! Starting, leaving, and what a running process uses and lets out: the figures an operator is promised.
+//!
+//! The figures are printed; what is asserted allows for a machine that does other things too.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+use crate::support::line::{
+    Answer, FORM, Line, Site, TOKEN, bare, basic, bearer, create, post, redeem, refresh,
+};
+use crate::support::process::{FirstRun, Launch, Process, was_killed};
+
+const NOISE: u32 = 3;
+const STARTS: usize = 5;
+const MIB: u64 = 1024 * 1024;
+
+#[tokio::test]
+async fn heavy_a_first_start_answers_within_two_seconds_and_a_later_one_within_150_milliseconds() {
+    let data: Vec<_> = (0..STARTS).map(|_| tempfile::tempdir().unwrap()).collect();
+    let mut first = Vec::new();
+    for data in &data {
+        first.push(time_to_answer(data.path()).await);
+    }
+    let mut later = Vec::new();
+    for data in &data {
+        later.push(time_to_answer(data.path()).await);
+    }
+    let (first, later) = (middle(first), middle(later));
+    println!(
+        "from the start to the first answer over TLS: {first:.0?} the first time, {later:.0?} later"
+    );
+    assert!(first < NOISE * Duration::from_secs(2), "{first:?}");
+    assert!(later < NOISE * Duration::from_millis(150), "{later:?}");
+}
+
+async fn time_to_answer(data: &Path) -> Duration {
+    let process = Launch::on(data).start();
+    let url = process.url("/.well-known/jwks.json");
+    let answer = process.client().get(url).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let took = process.spawned().elapsed();
+    process.kill();
+    took
+}
+
+fn middle(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+#[tokio::test]
+async fn heavy_an_idle_process_uses_less_than_30_megabytes_and_the_binary_less_than_20() {
+    let data = tempfile::tempdir().unwrap();
+    let mut used = Vec::new();
+    for _ in 0..2 {
+        let process = Launch::on(data.path()).start();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        used.push(process.resident());
+        process.kill();
+    }
+    let binary = fs::metadata(env!("CARGO_BIN_EXE_admit")).unwrap().len();
+    let [first, later] = [used[0], used[1]].map(|bytes| bytes.div_ceil(MIB));
+    println!(
+        "idle after a first start {first} MiB, after a later one {later} MiB; binary {} MiB",
+        binary.div_ceil(MIB)
+    );
+    assert!(used.iter().all(|bytes| *bytes < 30_000_000), "{used:?}");
+    // Without optimisation the binary is not what is shipped.
+    assert!(binary < 20_000_000 || cfg!(debug_assertions), "{binary}");
+}
+
+#[tokio::test]
+async fn heavy_a_request_under_way_is_answered_before_the_process_leaves() {
+    let data = tempfile::tempdir().unwrap();
+    let mut process = Launch::on(data.path()).start();
+    let site = Site::new(process.address(), data.path());
+    let token = site.token().await.unwrap();
+    let request = create(&token, "SINGLE_USE_TICKET", "late");
+    let (most, rest) = request.split_at(request.len() - 20);
+    let mut line = site.line().await.unwrap();
+    line.say(most).await.unwrap();
+    // The head has arrived once a second connection has been served.
+    site.token().await.unwrap();
+    let left = tokio::task::spawn_blocking(move || (process.terminate(), process));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    line.say(rest).await.unwrap();
+    let answer = line.hear().await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let ticket = answer.text("id");
+    drop(line);
+    let (ended, process) = left.await.unwrap();
+    println!("left {:.0?} after SIGTERM", ended.took);
+    assert_eq!(ended.status.code(), Some(0), "{}", process.log());
+    assert!(!was_killed(ended.status) && ended.took > Duration::from_millis(300));
+    assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
+
+    let process = Launch::on(data.path()).start();
+    let site = Site::new(process.address(), data.path());
+    let spent = site
+        .line()
+        .await
+        .unwrap()
+        .ask(&redeem(&ticket))
+        .await
+        .unwrap();
+    assert_eq!(spent.status, 200, "{spent:?}");
+}
+
+#[test]
+fn a_second_process_on_the_same_data_is_refused_with_a_sentence() {
+    let data = tempfile::tempdir().unwrap();
+    let first = Launch::on(data.path()).start();
+    let mut second = Launch::on(data.path()).spawn();
+    let ended = second.await_end(Duration::from_secs(10)).unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{}", second.log());
+    let log = second.log();
+    assert!(log.starts_with("admit: the store in "), "{log}");
+    assert!(log.contains("is in use by another process"), "{log}");
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(first.log().contains("is ready on"));
+    drop(first);
+    drop(Launch::on(data.path()).start());
+}
+
+#[test]
+fn two_first_starts_at_once_leave_one_appliance_whose_key_is_its_own() {
+    for round in 0..8 {
+        let dir = tempfile::tempdir().unwrap();
+        let init = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_admit"));
+            command.arg("init").arg("--data").arg(dir.path());
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command.spawn().unwrap()
+        };
+        let mut at_once = [init(), init(), init()];
+        let done = at_once
+            .each_mut()
+            .map(|child| child.wait().unwrap().success());
+        assert!(done.contains(&true), "round {round}: {done:?}");
+        assert!(
+            init().wait().unwrap().success(),
+            "round {round}: what they left does not open"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_outlives_a_start_at_another_port() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut first = Launch::on(dir.path()).without_public_url().start();
+    let before = first.first_run();
+    let token = token(&first).await;
+    first.terminate();
+    let second = Launch::on(dir.path()).without_public_url().start();
+    assert_ne!(
+        before.base_url(),
+        second.first_run().base_url(),
+        "the file follows the address"
+    );
+    let asked = second
+        .client()
+        .get(second.url("/auth/v3/userinfo"))
+        .bearer_auth(token);
+    assert_eq!(asked.send().await.unwrap().status(), 200);
+}
+
+async fn token(process: &Process) -> String {
+    let first = process.first_run();
+    let asked = process.client().post(process.url("/security/oauth/token"));
+    let asked = asked.basic_auth(first.client_id(), Some(first.client_secret()));
+    let answer = asked
+        .form(&[("grant_type", "client_credentials")])
+        .send()
+        .await
+        .unwrap();
+    let body: serde_json::Value = answer.json().await.unwrap();
+    body["access_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn no_secret_is_in_the_log_at_its_most_talkative_nor_in_plain_in_any_file() {
+    let data = tempfile::tempdir().unwrap();
+    let mut process = Launch::on(data.path())
+        .with("ADMIT_LOG_LEVEL", "trace")
+        .start();
+    let site = Site::new(process.address(), data.path());
+    let secrets = use_every_secret(&site, &process.first_run()).await;
+    assert!(process.terminate().status.success());
+    let log = process.log();
+    assert!(
+        log.contains("/security/oauth/token"),
+        "it is not the log:\n{log}"
+    );
+    let files = files(data.path());
+    assert!(files.iter().any(|(name, _)| name.ends_with("store/db")));
+    let told = fs::read(data.path().join("first-run.json")).unwrap();
+    assert!(
+        contains(&told, secrets[0].1.as_bytes()),
+        "this test would not find a secret"
+    );
+    for (what, secret) in &secrets {
+        assert!(secret.len() >= 6, "{what}: {secret:?}");
+        for form in forms(secret) {
+            assert!(!contains(log.as_bytes(), &form), "{what} is in the log");
+            for (name, bytes) in &files {
+                assert!(!contains(bytes, &form), "{what} is in {name}");
+            }
+        }
+    }
+}
+
+/// Does what is done with secrets, also wrongly, and returns them all.
+async fn use_every_secret(site: &Site, first: &FirstRun) -> Vec<(&'static str, String)> {
+    let mut line = site.line().await.unwrap();
+    let (id, secret) = (first.client_id(), first.client_secret());
+    let token = site.token().await.unwrap();
+    let query =
+        format!("{TOKEN}?grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    ask(&mut line, &post(&query, "", FORM, "")).await;
+    ask(
+        &mut line,
+        &post(
+            TOKEN,
+            &basic(&id, &format!("{secret}x")),
+            FORM,
+            "grant_type=client_credentials",
+        ),
+    )
+    .await;
+    let signing_in = format!(
+        "grant_type=password&username=admin&password={}",
+        first.admin_password()
+    );
+    ask(
+        &mut line,
+        &post(TOKEN, &basic("customer", ""), FORM, &signing_in),
+    )
+    .await;
+    let ticket = ask(&mut line, &create(&token, "MULTI_USE_TICKET", "t"))
+        .await
+        .text("id");
+    let customer = ask(&mut line, &redeem(&ticket)).await;
+    let renewed = ask(&mut line, &refresh(&customer.text("refresh_token"))).await;
+    assert_eq!(renewed.status, 200, "{renewed:?}");
+    let access = customer.text("access_token");
+    ask(
+        &mut line,
+        &bare("GET", "/auth/v3/userinfo", &bearer(&access)),
+    )
+    .await;
+    ask(
+        &mut line,
+        &bare("GET", "/auth/v3/userinfo", &bearer(&format!("{access}x"))),
+    )
+    .await;
+    for method in ["GET", "DELETE"] {
+        ask(
+            &mut line,
+            &bare(
+                method,
+                &format!("/security/ticket/{ticket}"),
+                &bearer(&token),
+            ),
+        )
+        .await;
+    }
+    ask(
+        &mut line,
+        &bare(
+            "GET",
+            &format!("/nowhere/{ticket}?t={ticket}"),
+            &bearer(&token),
+        ),
+    )
+    .await;
+    let unknown = "zzz-zzz-zzz".to_owned();
+    ask(&mut line, &redeem(&unknown)).await;
+    vec![
+        ("the client's secret", secret),
+        ("the administrator's password", first.admin_password()),
+        ("the client's token", token),
+        ("a ticket", ticket),
+        ("an unknown ticket", unknown),
+        ("an access token", access),
+        ("a second access token", renewed.text("access_token")),
+        ("a refresh token", customer.text("refresh_token")),
+        ("a second refresh token", renewed.text("refresh_token")),
+    ]
+}
+
+async fn ask(line: &mut Line, request: &[u8]) -> Answer {
+    line.ask(request).await.unwrap()
+}
+
+/// As it is, and as it could have been written.
+fn forms(secret: &str) -> [Vec<u8>; 4] {
+    let bytes = secret.as_bytes();
+    let mut hex = String::new();
+    for byte in bytes {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    [
+        bytes.to_vec(),
+        hex.into_bytes(),
+        STANDARD.encode(bytes).into_bytes(),
+        URL_SAFE_NO_PAD.encode(bytes).into_bytes(),
+    ]
+}
+
+/// Every file below the data folder but the one whose purpose is to tell secrets.
+fn files(data: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![data.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("first-run.json") {
+                found.push((path.display().to_string(), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    let first = part[0];
+    let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == first);
+    starts
+        .into_iter()
+        .any(|(at, _)| bytes[at..].starts_with(part))
+}
