@@ -51,3 +51,6 @@ pub mod d0015_last_instant {}
 
 #[doc = include_str!("decisions/0016-one-batch-for-many-transactions.md")]
 pub mod d0016_one_batch_for_many_transactions {}
+
+#[doc = include_str!("decisions/0017-heads-are-judged-on-the-wire.md")]
+pub mod d0017_heads_are_judged_on_the_wire {}
