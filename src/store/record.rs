@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::crypto::seal::{RECORD_TAG_LEN, RecordKey};
-use crate::kernel::Fault;
+use crate::kernel::{Fault, hex};
 
 /// What a table keeps under a key.
 pub trait Record: Serialize + DeserializeOwned {
@@ -47,12 +47,8 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     pub(super) fn fault(self, what: &str) -> Fault {
-        let mut hex = String::with_capacity(2 * self.key.len());
-        for byte in self.key {
-            hex.push(digit(byte >> 4));
-            hex.push(digit(byte & 0xf));
-        }
-        Fault::internal(format!("table {}, key {hex}: {what}", self.table))
+        let (table, key) = (self.table, hex::encode(self.key));
+        Fault::internal(format!("table {table}, key {key}: {what}"))
     }
 }
 
@@ -105,10 +101,6 @@ pub(super) fn verify<'a>(
 const FORMAT: Configuration<LittleEndian, Varint, Limit<BODY_LIMIT>> =
     bincode::config::standard().with_limit::<BODY_LIMIT>();
 const BODY_LIMIT: usize = 1 << 20;
-
-fn digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble), 16).unwrap_or('?')
-}
 
 #[cfg(test)]
 mod tests {
