@@ -10,7 +10,7 @@ use warp::Filter;
 use super::super::call::{Call, cached, call, json, with_header};
 use super::super::{Dialect, Problem, Response, Routes, any};
 use crate::domain::oauth::{self, Granted};
-use crate::domain::{Appliance, Cx};
+use crate::domain::{Appliance, Cx, Front};
 
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
     let call = |route| call(on, Dialect::Security, route);
@@ -26,16 +26,13 @@ pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
     ])
 }
 
-/// The scope a client of contract A gets that asks for none; the vendor's pages call it the default.
-const USUAL_SCOPE: &str = "any";
-
 /// `POST /security/oauth/token`: client credentials, a ticket or a refresh token for tokens.
 async fn token(call: Call) -> Response {
     if call.method != Method::POST {
         return call.not_allowed("POST");
     }
     call.run(|cx, call| {
-        let granted = oauth::token(cx, call.basic()?, &call.params_and_form()?, USUAL_SCOPE)?;
+        let granted = oauth::token(cx, Front::Security, call.basic()?, &call.params_and_form()?)?;
         reply(cx, &granted)
     })
     .await
