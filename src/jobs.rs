@@ -1,4 +1,4 @@
-//! The background loop: remove what has expired, verify what is stored, watch the clock. It takes the appliance's
+//! The background loop: remove what has expired, rotate keys, verify what is stored, watch the clock. It takes the appliance's
 //! clock, so tests move time and poke it.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::domain::{Appliance, sweep};
+use crate::domain::{Appliance, signing, sweep};
 use crate::kernel::Fault;
 
 /// How long the loop rests when nothing is left to do.
@@ -23,17 +23,17 @@ const BATCH: usize = 200;
 pub async fn run(appliance: Arc<Appliance>) {
     loop {
         match sweep_once(&appliance).await {
-            Ok(looked_at) if looked_at >= BATCH => {}
+            Ok(looked_at) if looked_at >= BATCH => continue,
             Ok(_) => {
                 witness(&appliance).await;
                 watch_clock(&appliance);
-                sleep(REST).await;
             }
-            Err(fault) => {
-                tracing::error!("sweeping: {fault}");
-                sleep(REST).await;
-            }
+            Err(fault) => tracing::error!("sweeping: {fault}"),
         }
+        if let Err(fault) = rotate_once(&appliance).await {
+            tracing::error!("keeping the signing keys: {fault}");
+        }
+        sleep(REST).await;
     }
 }
 
@@ -72,6 +72,14 @@ async fn witness(appliance: &Arc<Appliance>) {
     if let Ok(Err(fault)) = written {
         tracing::error!("{fault}");
     }
+}
+
+/// The signing keys as their schedule wants them, durably, when this returns.
+pub async fn rotate_once(appliance: &Arc<Appliance>) -> Result<(), Fault> {
+    let appliance = Arc::clone(appliance);
+    // Making a key takes as long as hundreds of requests do.
+    let kept = spawn_blocking(move || signing::keep(&appliance.own_context())).await;
+    kept.unwrap_or_else(|panic| Err(Fault::internal("a background thread").because(panic)))
 }
 
 /// One batch: what has expired is gone, durably, when this returns. Returns how much was looked at.

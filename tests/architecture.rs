@@ -56,13 +56,12 @@ const CLI: &[&str] = &[
 const OPENS_THE_STORE: [&str; 2] = ["cli/reach.rs", "cli/restore.rs"];
 
 /// Features of `domain`; each may use the rows above its own.
-const TIERS: [&[&str]; 8] = [
+const TIERS: [&[&str]; 7] = [
     &["policy", "access", "expiries", "organizations", "ports"],
     &["audit", "throttle"],
     &["users", "clients", "applications", "keys", "signing"],
-    &["tokens", "upstream"],
-    &["sessions", "tickets", "otp"],
-    &["sign_in", "oidc"],
+    &["tokens", "sessions", "upstream"],
+    &["tickets", "otp", "oidc"],
     &["oauth", "facades"],
     &["admin", "installation", "sweep", "health"],
 ];

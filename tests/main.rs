@@ -13,6 +13,7 @@
 //! | `readme` | the README's commands work as printed, and it mentions every setting and command |
 //! | `replays` | what official clients really send, byte for byte, one file per client |
 //! | `security` | one file per resource of the Auvious contract |
+//! | `signing` | signing keys under a moving clock, through restarts and failures, and removed in an emergency |
 //! | `slow` | thousands of slow and silent connections, and descriptors running out |
 //! | `start` | how fast it starts, how little it needs, how it stops, and what its log never shows |
 //! | `support` | a real server in this process or as one of its own, and clients for it |
@@ -42,6 +43,8 @@ mod readme;
 mod replays;
 #[cfg(test)]
 mod security;
+#[cfg(test)]
+mod signing;
 #[cfg(test)]
 mod slow;
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub(super) struct Draft {
 }
 
 /// Sections in the order of the example, and what each is about.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("server", "Where the appliance is reached."),
     (
         "tls",
@@ -82,12 +82,13 @@ const SECTIONS: [(&str, &str); 7] = [
         "How long tickets live, and how often they may be guessed at.",
     ),
     ("tokens", "How long tokens live."),
+    ("signing", "How long the keys that sign tokens are used."),
     ("limits", "How much is taken on at once."),
     ("log", "What is written to the log."),
 ];
 
 /// Every setting there is.
-pub(super) const KEYS: [Key; 25] = [
+pub(super) const KEYS: [Key; 27] = [
     Key {
         path: "server.listen",
         shown: Shown::Default("\"127.0.0.1:8443\""),
@@ -233,6 +234,22 @@ pub(super) const KEYS: [Key; 25] = [
         doc: "How long a used refresh token gives its client the same successor again, for lost replies. 0 switches it off.",
     },
     Key {
+        path: "signing.rotate_days",
+        shown: Shown::Default("90"),
+        kind: Kind::Count(1, 3_650, |draft, value| {
+            draft.config.policy.signing.rotate_every = DAY * value;
+        }),
+        doc: "How long a key signs tokens before the next one does. A key that signs no more is kept until its tokens are gone.",
+    },
+    Key {
+        path: "signing.publish_hours",
+        shown: Shown::Default("24"),
+        kind: Kind::Count(1, 8_760, |draft, value| {
+            draft.config.policy.signing.publish_before = HOUR * value;
+        }),
+        doc: "How long a key is in the key set before it signs, so that everyone has seen it by then.",
+    },
+    Key {
         path: "limits.connections",
         shown: Shown::Default("16384"),
         kind: Kind::Count(1, 1_000_000, |draft, value| {
@@ -268,6 +285,8 @@ pub(super) const KEYS: [Key; 25] = [
     },
 ];
 
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 const YEAR: u64 = 365 * 24 * 60 * 60;
 const LEVELS: [(&str, Level); 5] = [
     ("error", Level::Error),

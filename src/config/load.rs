@@ -126,6 +126,12 @@ fn contradictions(draft: &Draft) -> Vec<Problem> {
         ("tokens.refresh_idle_seconds", tokens.refresh_idle),
         ("tokens.refresh_absolute_seconds", tokens.refresh_absolute),
     ));
+    let signing = &draft.config.policy.signing;
+    // The shortest rotation is as long as the usual publication: whoever sees this set the hours.
+    if signing.publish_before > signing.rotate_every {
+        let what = "is longer than a key signs by signing.rotate_days".to_owned();
+        problems.push(problem(draft, "signing.publish_hours", what));
+    }
     let alone = match (&draft.certificate, &draft.key) {
         (Some(_), None) => Some(("tls.certificate", "tls.key")),
         (None, Some(_)) => Some(("tls.key", "tls.certificate")),
@@ -336,6 +342,9 @@ mod tests {
             refresh_idle_seconds = 68
             refresh_absolute_seconds = 69
             refresh_grace_seconds = 70
+            [signing]
+            rotate_days = 74
+            publish_hours = 75
             [limits]
             connections = 71
             connections_per_address = 0x48
@@ -382,6 +391,9 @@ mod tests {
             tokens.refresh_grace,
         ];
         assert_eq!(spans.map(|span| span.as_secs()), [67, 68, 69, 70]);
+        let signing = &config.policy.signing;
+        assert_eq!(signing.rotate_every, Duration::from_hours(24 * 74));
+        assert_eq!(signing.publish_before, Duration::from_hours(75));
         let limits = Limits {
             connections: 71,
             connections_per_address: 72,
@@ -450,7 +462,7 @@ mod tests {
             ("[sevrer]\nlisten = 1", "1:2: sevrer: is not a section; did you mean \"server\"?".into()),
             ("listen = \"127.0.0.1:1\"", "1:1: listen: is not a section; did you mean \"server.listen\"?".into()),
             ("[server]\ndata = \"x\"", "2:1: server.data: is not a setting; did you mean \"store.data\"?".into()),
-            ("[colours]\n", "1:2: colours: is not a section; there are server, tls, store, tickets, tokens, limits, log".into()),
+            ("[colours]\n", "1:2: colours: is not a section; there are server, tls, store, tickets, tokens, signing, limits, log".into()),
             ("[log]\ncolour = true", "2:1: log.colour: is not a setting; [log] has level, format".into()),
             ("[log]\n\"a\\nb\" = true", "2:1: log.\"a\\nb\": is not a setting; [log] has level, format".into()),
             ("log = \"info\"", "1:1: log: must be a section: [log]".into()),
@@ -480,6 +492,7 @@ mod tests {
             ("[tickets]\ndefault_ttl_seconds = 120\nmax_ttl_seconds = 60", "2:23: tickets.default_ttl_seconds: 120 is more than tickets.max_ttl_seconds, which is 60".into()),
             ("[tickets]\nmax_ttl_seconds = 60", "2:19: tickets.max_ttl_seconds: 60 is less than tickets.default_ttl_seconds, which is 14400".into()),
             ("[tokens]\nrefresh_absolute_seconds = 60", "2:28: tokens.refresh_absolute_seconds: 60 is less than tokens.refresh_idle_seconds, which is 2592000".into()),
+            ("[signing]\nrotate_days = 1\npublish_hours = 25", "3:17: signing.publish_hours: is longer than a key signs by signing.rotate_days".into()),
             ("[tls]\ncertificate = \"c\"", "2:15: tls.certificate: needs tls.key as well: set both or neither".into()),
             ("[tls]\nkey = \"k\"", "2:7: tls.key: needs tls.certificate as well: set both or neither".into()),
             ("[server]\nlisten = \"0.0.0.0:80\"\nplain_http = true", "2:10: server.listen: must be a loopback address when server.plain_http is on, not 0.0.0.0:80".into()),

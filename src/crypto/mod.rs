@@ -10,4 +10,3 @@ pub mod jwk;
 pub mod jws;
 pub mod password;
 pub mod seal;
-pub mod turns;

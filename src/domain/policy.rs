@@ -11,10 +11,8 @@ pub struct Policy {
     pub tickets: TicketPolicy,
     /// What holds for access and refresh tokens.
     pub tokens: TokenPolicy,
-    /// What holds for browsers' sessions.
-    pub sessions: SessionPolicy,
-    /// What holds for people's passwords.
-    pub passwords: PasswordPolicy,
+    /// What holds for the keys that sign tokens.
+    pub signing: SigningPolicy,
 }
 
 /// How long tickets live and how often they may be guessed at.
@@ -47,43 +45,24 @@ pub struct TokenPolicy {
     pub refresh_grace: Duration,
 }
 
-/// How long a browser stays signed in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionPolicy {
-    /// How long a session may lie unused.
-    pub idle: Duration,
-    /// How long a session lasts at most.
-    pub absolute: Duration,
-}
+/// The longest lifetime of access tokens a client can be given, in seconds.
+pub const ACCESS_SECONDS_MAX: u32 = 7 * 86_400;
 
-/// How often people's passwords may be guessed at, and what a new one must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PasswordPolicy {
-    /// The fewest characters a new password has.
-    pub min_length: usize,
-    /// Wrong passwords for one account that are looked at in a day from browsers and networks unknown to it, in all.
-    pub wrong_per_account_per_day: u32,
-    /// Wrong passwords for one account that are looked at in a day from each browser or network it was signed in from.
-    pub wrong_per_known_place_per_day: u32,
-}
-
-impl Default for SessionPolicy {
-    fn default() -> Self {
-        Self {
-            idle: 12 * HOUR,
-            absolute: 7 * DAY,
-        }
+impl TokenPolicy {
+    /// The longest life a signed token can have by these rules. Nothing may be signed that lives longer.
+    pub fn longest_access(&self) -> Duration {
+        self.access
+            .max(Duration::from_secs(ACCESS_SECONDS_MAX.into()))
     }
 }
 
-impl Default for PasswordPolicy {
-    fn default() -> Self {
-        Self {
-            min_length: 12,
-            wrong_per_account_per_day: 50,
-            wrong_per_known_place_per_day: 20,
-        }
-    }
+/// How long signing keys sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningPolicy {
+    /// How long a key signs before the next one does.
+    pub rotate_every: Duration,
+    /// How long a key is published at least before it signs: more than the key set may be kept by others.
+    pub publish_before: Duration,
 }
 
 impl Default for TicketPolicy {
@@ -106,6 +85,15 @@ impl Default for TokenPolicy {
             refresh_idle: 30 * DAY,
             refresh_absolute: 180 * DAY,
             refresh_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for SigningPolicy {
+    fn default() -> Self {
+        Self {
+            rotate_every: 90 * DAY,
+            publish_before: DAY,
         }
     }
 }

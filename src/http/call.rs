@@ -10,12 +10,10 @@ use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
-use tokio::task::spawn_blocking;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use super::admission::Arrival;
-use super::cookies::Cookie;
 use super::json::Object;
 use super::{Dialect, Problem, Response, RouteName, credentials};
 use crate::domain::access::Caller;
@@ -72,28 +70,6 @@ impl Call {
         };
         let outcome = durable.map_err(Problem::from).and(outcome);
         self.written(outcome)
-    }
-
-    /// The same for an operation that hashes a password: it takes its turn on a thread of its own.
-    pub(super) async fn run_slow(
-        self,
-        operation: impl FnOnce(&Cx<'_>, &Self) -> Result<Response, Problem> + Send + 'static,
-    ) -> Response {
-        let call = Arc::new(self);
-        let own = Arc::clone(&call);
-        let done = spawn_blocking(move || match own.on.hashing().take() {
-            Some(_turn) => own.operate(operation),
-            None => (Err(Problem::unavailable()), Mark::ZERO),
-        });
-        let (outcome, mark) = done
-            .await
-            .unwrap_or_else(|_| (Err(Problem::unavailable()), Mark::ZERO));
-        let durable = match mark {
-            Mark::ZERO => Ok(()),
-            mark => call.on.store().durable(mark).await,
-        };
-        let outcome = durable.map_err(Problem::from).and(outcome);
-        call.written(outcome)
     }
 
     /// Answers a method this path does not have.
@@ -153,21 +129,6 @@ impl Call {
     /// The client credentials of a Basic header, if there is one.
     pub(super) fn basic(&self) -> Result<Option<ClientProof>, Problem> {
         credentials::basic(self.authorization()?)
-    }
-
-    /// One of our cookies, if the request brings it.
-    pub(super) fn cookie(&self, cookie: Cookie) -> Option<&str> {
-        cookie.of(&self.arrival.headers)
-    }
-
-    /// A header's text, if the request brings it.
-    pub(super) fn header(&self, name: HeaderName) -> Option<&str> {
-        self.arrival.headers.get(name)?.to_str().ok()
-    }
-
-    /// The query as it came.
-    pub(super) fn query(&self) -> &str {
-        &self.query
     }
 
     /// The one Authorization header: with two of them, whoever looks at the other one sees another caller.

@@ -10,7 +10,6 @@ mod auth_v3;
 mod body;
 mod call;
 mod connection;
-mod cookies;
 mod credentials;
 pub mod dialect;
 mod forwarded;

@@ -10,6 +10,7 @@ use super::call::{Call, cached, call, json};
 use super::{Dialect, Response, Routes};
 use crate::crypto::jwk::Jwk;
 use crate::domain::Appliance;
+use crate::domain::signing::KEY_SET_SECONDS;
 
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
     warp::path!(".well-known" / "jwks.json")
@@ -27,8 +28,8 @@ async fn jwks(call: Call) -> Response {
     call.run(|_, _| {
         let keys = on.signing().published();
         let keys = keys.iter().map(|key| PublishedKey {
-            jwk: key.jwk,
-            kid: key.kid,
+            jwk: &key.jwk,
+            kid: &key.kid,
             alg: key.algorithm.name(),
             usage: "sig",
         });
@@ -36,7 +37,7 @@ async fn jwks(call: Call) -> Response {
             json(&JwkSet {
                 keys: keys.collect(),
             })?,
-            300,
+            KEY_SET_SECONDS,
         ))
     })
     .await

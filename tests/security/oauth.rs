@@ -479,7 +479,7 @@ async fn the_key_is_also_told_as_the_framework_tells_it() {
     assert_eq!(answer.member("alg"), "EdDSA");
     let pem = answer.member("value");
     assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----\n"), "{pem}");
-    assert_eq!(answer.header("cache-control"), "public, max-age=300");
+    assert_eq!(answer.header("cache-control"), "no-store");
     let (header, _) = opened(&client.bearer(&server.first_client()).await);
     assert_eq!(answer.member("kid"), header["kid"].as_str().unwrap());
 }

@@ -1,7 +1,6 @@
 //! OAuth 2.0: one core under every token endpoint (RFC 6749).
 
 pub mod client_auth;
-pub(in crate::domain) mod codes;
 mod grants;
 pub mod request;
 mod scope;
@@ -58,10 +57,6 @@ pub struct Granted {
     pub access: AccessToken,
     /// The refresh token, where the grant has one.
     pub refresh: Option<Secret<String>>,
-    /// The ID token, where the scope has `openid`.
-    pub id_token: Option<Secret<String>>,
-    /// The ping cookie, where the token speaks for a user.
-    pub ping: Option<Secret<String>>,
     /// The granted scopes, joined by spaces.
     pub scope: String,
     /// Whom the token speaks for.

@@ -1,5 +1,3 @@
-//! OpenID Connect: what is told about people, to whom, and in which form.
+//! What we say about whoever a token speaks for.
 
-pub mod claims;
 pub mod details;
-pub mod id_token;

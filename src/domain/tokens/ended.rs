@@ -6,11 +6,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-use serde::{Deserialize, Serialize};
-
 use super::records;
 use crate::domain::access::{Caller, Subject};
-use crate::kernel::{Fault, SessionId, SignInId, Timestamp, TokenId, UserId};
+use crate::kernel::{Fault, SignInId, Timestamp, TokenId, UserId};
 use crate::store::{Tx, View};
 
 /// Something that can be ended.
@@ -22,43 +20,6 @@ pub enum Thing {
     SignIn(SignInId),
     /// Every sign-in of one ticket, by the user id the ticket was given.
     Ticket(UserId),
-    /// Every sign-in that came of one browser session.
-    Session(SessionId),
-}
-
-/// What lives on when everything else of a subject ends: the sign-in and the session its password was changed in.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Spared {
-    /// The sign-in, if there is one.
-    pub sign_in: Option<SignInId>,
-    /// The browser's session, if there is one.
-    pub session: Option<SessionId>,
-}
-
-impl Spared {
-    fn covers(&self, sign_in: Option<&SignInId>, session: Option<&SessionId>) -> bool {
-        let same_sign_in = sign_in.is_some() && sign_in == self.sign_in.as_ref();
-        same_sign_in || (session.is_some() && session == self.session.as_ref())
-    }
-}
-
-/// A subject's epoch, and what it spared when it moved.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(in crate::domain) struct Epoch {
-    pub(super) number: u64,
-    pub(super) spared: Spared,
-}
-
-impl Epoch {
-    /// Whether what was issued under `number` is dead.
-    fn is_past(
-        &self,
-        number: u64,
-        sign_in: Option<&SignInId>,
-        session: Option<&SessionId>,
-    ) -> bool {
-        number < self.number && !self.spared.covers(sign_in, session)
-    }
 }
 
 impl Thing {
@@ -68,7 +29,6 @@ impl Thing {
             Self::Token(id) => (1, id.to_string()),
             Self::SignIn(id) => (2, id.to_string()),
             Self::Ticket(id) => (3, id.to_string()),
-            Self::Session(id) => (4, id.to_string()),
         }
     }
 
@@ -78,7 +38,6 @@ impl Thing {
             Self::Token(id) => id.as_str(),
             Self::SignIn(id) => id.as_str(),
             Self::Ticket(id) => id.as_str(),
-            Self::Session(id) => id.as_str(),
         }
     }
 
@@ -88,7 +47,6 @@ impl Thing {
             1 => id.parse().ok().map(Self::Token),
             2 => id.parse().ok().map(Self::SignIn),
             3 => id.parse().ok().map(Self::Ticket),
-            4 => id.parse().ok().map(Self::Session),
             _ => None,
         }
     }
@@ -106,8 +64,7 @@ struct Known {
     tokens: HashSet<TokenId>,
     sign_ins: HashSet<SignInId>,
     tickets: HashSet<UserId>,
-    sessions: HashSet<SessionId>,
-    epochs: HashMap<String, Epoch>,
+    epochs: HashMap<String, u64>,
 }
 
 impl Known {
@@ -116,7 +73,6 @@ impl Known {
             Thing::Token(id) => _ = self.tokens.insert(id),
             Thing::SignIn(id) => _ = self.sign_ins.insert(id),
             Thing::Ticket(id) => _ = self.tickets.insert(id),
-            Thing::Session(id) => _ = self.sessions.insert(id),
         }
     }
 
@@ -125,7 +81,6 @@ impl Known {
             Thing::Token(id) => _ = self.tokens.remove(id),
             Thing::SignIn(id) => _ = self.sign_ins.remove(id),
             Thing::Ticket(id) => _ = self.tickets.remove(id),
-            Thing::Session(id) => _ = self.sessions.remove(id),
         }
     }
 }
@@ -160,19 +115,20 @@ impl Ended {
         }
     }
 
-    /// Whether the caller's token was ended in any of these ways.
+    /// Whether the caller's token was ended by any of the four ways.
     pub(super) fn covers(&self, caller: &Caller) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let (sign_in, session) = (caller.sign_in.as_ref(), caller.session.as_ref());
-        let moved_on = |epoch: &Epoch| epoch.is_past(caller.epoch, sign_in, session);
+        let moved_on = |epoch: &u64| caller.epoch < *epoch;
         let is_ticket = match &caller.subject {
             Subject::Customer(id) => known.tickets.contains(id),
             Subject::User(_) | Subject::Client(_) => false,
         };
         is_ticket
             || known.tokens.contains(&caller.token)
-            || sign_in.is_some_and(|id| known.sign_ins.contains(id))
-            || session.is_some_and(|id| known.sessions.contains(id))
+            || caller
+                .sign_in
+                .as_ref()
+                .is_some_and(|id| known.sign_ins.contains(id))
             || (!known.epochs.is_empty()
                 && known
                     .epochs
@@ -181,25 +137,14 @@ impl Ended {
     }
 
     /// The subject's epoch, which a new token carries.
-    pub(in crate::domain) fn epoch(&self, sub: &str) -> u64 {
+    pub(super) fn epoch(&self, sub: &str) -> u64 {
         self.known
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .epochs
             .get(sub)
-            .map_or(0, |epoch| epoch.number)
-    }
-
-    /// Whether a browser's session was ended, itself or with everything of its user that began under `epoch`.
-    pub(in crate::domain) fn covers_session(
-        &self,
-        session: &SessionId,
-        sub: &str,
-        epoch: u64,
-    ) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let moved_on = |now: &Epoch| now.is_past(epoch, None, Some(session));
-        known.sessions.contains(session) || known.epochs.get(sub).is_some_and(moved_on)
+            .copied()
+            .unwrap_or(0)
     }
 
     fn change(&self, change: impl FnOnce(&mut Known)) {
@@ -219,7 +164,7 @@ impl Turn<'_> {
     }
 
     /// The transaction moved the subject's epoch.
-    pub(in crate::domain) fn moved(&self, sub: String, epoch: Epoch) {
+    pub(in crate::domain) fn moved(&self, sub: String, epoch: u64) {
         self.ended
             .change(|known| _ = known.epochs.insert(sub, epoch));
     }
@@ -235,30 +180,9 @@ pub(in crate::domain) fn remove(tx: &Tx<'_>, thing: &Thing) -> Result<(), Fault>
     records::remove_ended(tx, &thing.key())
 }
 
-/// Moves the subject's epoch: everything issued before is dead but what is spared. Returns the new epoch.
-pub(in crate::domain) fn move_epoch(
-    tx: &Tx<'_>,
-    sub: &str,
-    spared: Spared,
-) -> Result<Epoch, Fault> {
-    records::move_epoch(tx, sub, spared)
-}
-
-/// Whether a refresh family that began under `number` died when its subject's epoch moved.
-pub(super) fn is_past(
-    tx: &Tx<'_>,
-    sub: &str,
-    number: u64,
-    sign_in: &SignInId,
-    session: Option<&SessionId>,
-) -> Result<bool, Fault> {
-    let epoch = records::epoch(tx, sub)?;
-    Ok(epoch.is_some_and(|epoch| epoch.is_past(number, Some(sign_in), session)))
-}
-
-/// The subject's epoch as the transaction sees it.
-pub(in crate::domain) fn epoch_within(tx: &Tx<'_>, sub: &str) -> Result<u64, Fault> {
-    Ok(records::epoch(tx, sub)?.map_or(0, |epoch| epoch.number))
+/// Moves the subject's epoch: every token issued before is dead. Returns the new epoch.
+pub(in crate::domain) fn move_epoch(tx: &Tx<'_>, sub: &str) -> Result<u64, Fault> {
+    records::move_epoch(tx, sub)
 }
 
 /// Forgets a thing whose tokens have all expired anyway; returns it if it was forgotten.

@@ -7,10 +7,10 @@ use hyper::header::{HeaderValue, PRAGMA};
 use serde::Serialize;
 use warp::Filter;
 
-use super::super::call::{Call, cached, call, json, with_header};
+use super::super::call::{Call, call, json, with_header};
 use super::super::{Dialect, Problem, Response, Routes, any};
 use crate::domain::oauth::{self, Granted};
-use crate::domain::{Appliance, Cx, Front};
+use crate::domain::{Appliance, Cx};
 
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
     let call = |route| call(on, Dialect::Security, route);
@@ -26,13 +26,16 @@ pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
     ])
 }
 
+/// The scope a client of contract A gets that asks for none; the vendor's pages call it the default.
+const USUAL_SCOPE: &str = "any";
+
 /// `POST /security/oauth/token`: client credentials, a ticket or a refresh token for tokens.
 async fn token(call: Call) -> Response {
     if call.method != Method::POST {
         return call.not_allowed("POST");
     }
     call.run(|cx, call| {
-        let granted = oauth::token(cx, Front::Security, call.basic()?, &call.params_and_form()?)?;
+        let granted = oauth::token(cx, call.basic()?, &call.params_and_form()?, USUAL_SCOPE)?;
         reply(cx, &granted)
     })
     .await
@@ -76,7 +79,8 @@ async fn token_key(call: Call) -> Response {
             kid: key.kid(),
             value: key.public_pem()?,
         };
-        Ok(cached(json(&body)?, 300))
+        // It shows one key and so cannot show the next: a kept answer would outlive a rotation.
+        json(&body)
     })
     .await
 }

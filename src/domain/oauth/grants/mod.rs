@@ -6,14 +6,14 @@ mod ticket;
 
 use super::request::Grant;
 use super::{Error, Granted, TokenRequest};
+use crate::domain::Cx;
 use crate::domain::clients::{Client, GrantType};
-use crate::domain::{Cx, Front};
 
 pub(super) fn grant(
     cx: &Cx<'_>,
     client: &Client,
     request: &TokenRequest,
-    front: Front,
+    usual_scope: &str,
 ) -> Result<Granted, Error> {
     let (needed, name) = match &request.grant {
         Grant::ClientCredentials => (GrantType::ClientCredentials, "client_credentials"),
@@ -25,8 +25,8 @@ pub(super) fn grant(
     }
     let scope = request.scope.as_deref();
     match &request.grant {
-        Grant::ClientCredentials => client_credentials::grant(cx, client, scope, front),
+        Grant::ClientCredentials => client_credentials::grant(cx, client, scope, usual_scope),
         Grant::RefreshToken(token) => refresh_token::grant(cx, client, token, scope),
-        Grant::Ticket(id) => ticket::grant(cx, client, id.as_ref(), scope, front),
+        Grant::Ticket(id) => ticket::grant(cx, client, id.as_ref(), scope, usual_scope),
     }
 }
