@@ -56,12 +56,13 @@ const CLI: &[&str] = &[
 const OPENS_THE_STORE: [&str; 2] = ["cli/reach.rs", "cli/restore.rs"];
 
 /// Features of `domain`; each may use the rows above its own.
-const TIERS: [&[&str]; 7] = [
+const TIERS: [&[&str]; 8] = [
     &["policy", "access", "expiries", "organizations", "ports"],
     &["audit", "throttle"],
     &["users", "clients", "applications", "keys", "signing"],
-    &["tokens", "sessions", "upstream"],
-    &["tickets", "otp", "oidc"],
+    &["tokens", "upstream"],
+    &["sessions", "tickets", "otp"],
+    &["sign_in", "oidc"],
     &["oauth", "facades"],
     &["admin", "installation", "sweep", "health"],
 ];
@@ -83,7 +84,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio", &["http", "adapters", "jobs", "cli", "compose"]),
     ("ical", &["render"]),
     ("reqwest", &["adapters"]),
-    ("toml", &["config"]),
+    ("toml", &["config", "render"]),
+    ("askama", &["render"]),
 ];
 
 /// Modules that exist only for the tests of their folder.

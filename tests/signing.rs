@@ -577,8 +577,7 @@ async fn o16_a_rotation_under_10000_tokens_fails_no_mint_and_no_verification() {
     const TASKS: usize = 8;
     const EACH: usize = 1_250;
     let scene = Scene::governed(|policy| {
-        // A key takes over as soon as it has been published long enough, so that publishing it shorter would be seen.
-        policy.signing.rotate_every = Duration::from_mins(1);
+        policy.signing.rotate_every = Duration::from_hours(1);
         policy.signing.publish_before = Duration::from_secs(u64::from(KEY_SET_SECONDS) + 1);
     });
     let scene = Arc::new(scene.await);
@@ -607,7 +606,7 @@ async fn o16_a_rotation_under_10000_tokens_fails_no_mint_and_no_verification() {
     let mut minted = 0;
     while heard.recv().await.is_some() {
         minted += 1;
-        if minted % 200 == 0 {
+        if minted % 50 == 0 {
             scene.server.advance(Duration::from_secs(100));
             scene.keep().await;
         }
@@ -615,8 +614,8 @@ async fn o16_a_rotation_under_10000_tokens_fails_no_mint_and_no_verification() {
     assert_eq!(minted, TASKS * EACH);
     for task in tasks {
         let (signed_by, fetched) = task.await.unwrap();
-        assert!(signed_by >= 8, "{signed_by} keys signed");
-        assert!((8..=30).contains(&fetched), "{fetched} key sets fetched");
+        assert!(signed_by >= 5, "{signed_by} keys signed");
+        assert!((40..=80).contains(&fetched), "{fetched} key sets fetched");
     }
-    assert!(scene.list().len() >= 24, "{:?}", scene.list());
+    assert!(scene.list().len() >= 14, "{:?}", scene.list());
 }

@@ -10,3 +10,4 @@ pub mod jwk;
 pub mod jws;
 pub mod password;
 pub mod seal;
+pub mod turns;

@@ -19,9 +19,20 @@ pub enum Kind {
     Throttle = 3,
     /// Something ended before its time.
     Ended = 4,
+    /// A browser's session.
+    Session = 5,
+    /// An authorization code.
+    Code = 6,
 }
 
-const KINDS: [Kind; 4] = [Kind::Ticket, Kind::Family, Kind::Throttle, Kind::Ended];
+const KINDS: [Kind; 6] = [
+    Kind::Ticket,
+    Kind::Family,
+    Kind::Throttle,
+    Kind::Ended,
+    Kind::Session,
+    Kind::Code,
+];
 
 /// One thing that is due.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use super::audit::{self, Event};
 use super::clients::{self, Client, DEFAULT_SCOPES, GrantType, secret};
 use super::organizations::{self, Organization};
 use super::users::{self, User};
-use super::{Appliance, Cx};
+use super::{Appliance, Cx, Front};
 use crate::crypto::jws::Algorithm;
 use crate::crypto::password;
 use crate::kernel::{
@@ -117,12 +117,22 @@ pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
             organization: organization.id.clone(),
             name: "admin".into(),
             dbid: FIRST_DBID,
+            display_name: None,
             first_name: None,
             last_name: None,
             email: None,
+            email_verified: false,
+            phone: None,
+            phone_verified: false,
+            address: None,
+            locale: None,
             roles: Roles::of(&[Role::Admin]),
             password: password::hash(&admin_password, cx.entropy())?,
+            password_expired: false,
+            password_changed_at: now,
+            disabled: None,
             created_at: now,
+            updated_at: now,
         },
         client,
         customer,
@@ -143,7 +153,7 @@ pub fn settle(cx: &Cx<'_>, plan: &Plan) -> Result<(), Fault> {
         let record = InstallationRecord {
             organization: plan.organization.id.clone(),
             application: plan.application.id.clone(),
-            issuer: cx.appliance.issuer.to_string(),
+            issuer: cx.appliance.issuer(Front::Security).to_owned(),
             installed_at: cx.now,
         };
         tx.put(&INSTALLATION, &0, &record)?;
@@ -177,12 +187,16 @@ fn public_client(id: ClientId, organization: &OrgId, now: Timestamp) -> Client {
     Client {
         id,
         organization: organization.clone(),
+        name: String::new(),
         description: String::new(),
         secret: None,
         roles: Roles::default(),
         grants: Vec::new(),
         scopes: DEFAULT_SCOPES.map(str::to_owned).to_vec(),
+        redirect_uris: Vec::new(),
+        post_logout_redirect_uris: Vec::new(),
         signing: Algorithm::EdDsa,
+        id_token_signing: Algorithm::Rs256,
         access_seconds: None,
         refresh_seconds: None,
         created_at: now,

@@ -15,6 +15,8 @@ pub mod oauth;
 pub mod oidc;
 pub mod organizations;
 pub mod policy;
+pub mod sessions;
+pub mod sign_in;
 pub mod signing;
 pub mod sweep;
 pub mod tables;
@@ -28,7 +30,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::crypto::seal::Keyring;
+use crate::crypto::turns::Turns;
 use crate::kernel::{BaseUrl, Clock, Entropy, Fault, Network, RequestId, Timestamp};
 use crate::store::{Store, Tx, Verdict, View};
 use policy::Policy;
@@ -43,11 +48,12 @@ pub struct Appliance {
     keyring: Keyring,
     policy: Policy,
     base: BaseUrl,
-    issuer: BaseUrl,
+    issuers: Issuers,
     last_instant: LastInstant,
     signing: signing::SigningKeys,
     ended: tokens::Ended,
     verified: tokens::Verified,
+    hashing: Turns,
 }
 
 /// What an appliance is made of.
@@ -99,11 +105,12 @@ impl Appliance {
             keyring,
             policy,
             base,
-            issuer,
+            issuers: Issuers::under(&issuer),
             last_instant,
             signing,
             ended,
             verified,
+            hashing: Turns::new(HASHING_AT_ONCE, HASHING_QUEUE),
         })
     }
 
@@ -141,9 +148,19 @@ impl Appliance {
         &self.base
     }
 
+    /// Who issues tokens at this front.
+    pub fn issuer(&self, front: Front) -> &str {
+        self.issuers.at(front)
+    }
+
     /// Where random bytes come from.
     pub fn entropy(&self) -> Arc<dyn Entropy> {
         Arc::clone(&self.entropy)
+    }
+
+    /// Turns for operations that hash passwords: each takes one before it begins.
+    pub fn hashing(&self) -> &Turns {
+        &self.hashing
     }
 
     /// The appliance's own signing keys.
@@ -152,6 +169,11 @@ impl Appliance {
     }
 }
 
+/// Each hash takes 19 MiB and some ten milliseconds of a core.
+const HASHING_AT_ONCE: usize = 2;
+/// At a hundred hashes a second, nobody waits much longer than a second.
+const HASHING_QUEUE: usize = 128;
+
 /// Where a request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -159,6 +181,61 @@ pub enum Origin {
     Peer(Network),
     /// The operator, or the appliance itself.
     Operator,
+}
+
+/// Which contract's token and authorization endpoints a request came to. Each is an issuer of its own, because a
+/// relying party finds an issuer's endpoints under the issuer's address (RFC 8414 §3); both believe each other's tokens.
+/// Stored by position: add at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Front {
+    /// Contract A's endpoints; the issuer is our own address.
+    Security,
+    /// Contract B's endpoints; the issuer is the address of that contract.
+    AuthV3,
+}
+
+impl Front {
+    /// Every front.
+    pub const ALL: [Self; 2] = [Self::Security, Self::AuthV3];
+
+    /// The path of its address below our own.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Security => "",
+            Self::AuthV3 => "/auth/v3",
+        }
+    }
+
+    /// The scope a client gets that asks for none, as the contract's vendor has it.
+    pub fn usual_scope(self) -> &'static str {
+        match self {
+            Self::Security => "any",
+            Self::AuthV3 => "*",
+        }
+    }
+}
+
+/// The issuers of the two fronts.
+struct Issuers {
+    root: String,
+    auth_v3: String,
+}
+
+impl Issuers {
+    fn under(root: &BaseUrl) -> Self {
+        let at = |front: Front| format!("{root}{}", front.path());
+        Self {
+            root: at(Front::Security),
+            auth_v3: at(Front::AuthV3),
+        }
+    }
+
+    fn at(&self, front: Front) -> &str {
+        match front {
+            Front::Security => &self.root,
+            Front::AuthV3 => &self.auth_v3,
+        }
+    }
 }
 
 /// What an operation is given: the appliance, one instant, and whose request it is.
@@ -197,6 +274,11 @@ impl<'a> Cx<'a> {
     /// Where random bytes come from. Never inside a transaction, whose body may run again.
     fn entropy(&self) -> &'a dyn Entropy {
         self.appliance.entropy.as_ref()
+    }
+
+    /// The fewest characters a new password has.
+    pub fn password_length(&self) -> usize {
+        self.policy().passwords.min_length
     }
 
     fn policy(&self) -> &'a Policy {

@@ -38,6 +38,39 @@ pub fn find(view: &View<'_>, id: &OrgId) -> Result<Option<Organization>, Fault> 
     }))
 }
 
+/// Every organization, in the order of their ids.
+pub fn all(view: &View<'_>) -> Result<Vec<Organization>, Fault> {
+    let all = view.scan(&ORGANIZATIONS, None, ORGANIZATIONS_MAX)?;
+    Ok(all
+        .into_iter()
+        .map(|(id, record)| Organization {
+            id,
+            name: record.name,
+            created_at: record.created_at,
+        })
+        .collect())
+}
+
+/// The organization people mean by this name or id, whatever its case; where they name none, the one called
+/// `default`, or the only one there is.
+pub fn called(view: &View<'_>, name: Option<&str>) -> Result<Option<Organization>, Fault> {
+    let all = all(view)?;
+    let named = |wanted: &str| {
+        let is = |one: &&Organization| {
+            one.name.eq_ignore_ascii_case(wanted) || one.id.as_str() == wanted
+        };
+        all.iter().find(is).cloned()
+    };
+    Ok(match name {
+        Some(name) => named(name),
+        None if all.len() == 1 => all.first().cloned(),
+        None => named("default"),
+    })
+}
+
+/// More tenants than one appliance serves.
+const ORGANIZATIONS_MAX: usize = 10_000;
+
 /// Whether there is an organization of that id, as the transaction sees it.
 pub fn exists(tx: &Tx<'_>, id: &OrgId) -> Result<bool, Fault> {
     Ok(tx.get(&ORGANIZATIONS, id)?.is_some())

@@ -11,6 +11,10 @@ pub struct Policy {
     pub tickets: TicketPolicy,
     /// What holds for access and refresh tokens.
     pub tokens: TokenPolicy,
+    /// What holds for browsers' sessions.
+    pub sessions: SessionPolicy,
+    /// What holds for people's passwords.
+    pub passwords: PasswordPolicy,
     /// What holds for the keys that sign tokens.
     pub signing: SigningPolicy,
 }
@@ -43,6 +47,45 @@ pub struct TokenPolicy {
     pub refresh_absolute: Duration,
     /// How long a refresh token that was used gives its client the same successor again; zero switches this off.
     pub refresh_grace: Duration,
+}
+
+/// How long a browser stays signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// How long a session may lie unused.
+    pub idle: Duration,
+    /// How long a session lasts at most.
+    pub absolute: Duration,
+}
+
+/// How often people's passwords may be guessed at, and what a new one must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordPolicy {
+    /// The fewest characters a new password has.
+    pub min_length: usize,
+    /// Wrong passwords for one account that are looked at in a day from browsers and networks unknown to it, in all.
+    pub wrong_per_account_per_day: u32,
+    /// Wrong passwords for one account that are looked at in a day from each browser or network it was signed in from.
+    pub wrong_per_known_place_per_day: u32,
+}
+
+impl Default for SessionPolicy {
+    fn default() -> Self {
+        Self {
+            idle: 12 * HOUR,
+            absolute: 7 * DAY,
+        }
+    }
+}
+
+impl Default for PasswordPolicy {
+    fn default() -> Self {
+        Self {
+            min_length: 12,
+            wrong_per_account_per_day: 50,
+            wrong_per_known_place_per_day: 20,
+        }
+    }
 }
 
 /// The longest lifetime of access tokens a client can be given, in seconds.

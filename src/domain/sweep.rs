@@ -2,7 +2,7 @@
 
 use super::expiries::{self, Due, Kind};
 use super::tokens::{self, refresh};
-use super::{Cx, throttle, tickets};
+use super::{Cx, oauth, sessions, throttle, tickets};
 use crate::kernel::Fault;
 use crate::store::{Tx, Verdict};
 
@@ -33,6 +33,8 @@ fn look(tx: &Tx<'_>, cx: &Cx<'_>, due: &Due) -> Result<Option<tokens::Thing>, Fa
             refresh::sweep(tx, cx.now, &due.key, ticket_ends)?;
         }
         Some(Kind::Throttle) => throttle::sweep(tx, cx.now, &due.key)?,
+        Some(Kind::Session) => sessions::sweep(tx, cx.now, &due.key)?,
+        Some(Kind::Code) => oauth::codes::sweep(tx, cx.now, &due.key)?,
         Some(Kind::Ended) => return tokens::ended::sweep(tx, cx.now, &due.key),
         None => {}
     }

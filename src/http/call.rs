@@ -7,13 +7,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
+use tokio::task::spawn_blocking;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use super::admission::Arrival;
+use super::cookies::Cookie;
 use super::json::Object;
 use super::{Dialect, Problem, Response, RouteName, credentials};
 use crate::domain::access::Caller;
@@ -70,6 +73,28 @@ impl Call {
         };
         let outcome = durable.map_err(Problem::from).and(outcome);
         self.written(outcome)
+    }
+
+    /// The same for an operation that hashes a password: it takes its turn on a thread of its own.
+    pub(super) async fn run_slow(
+        self,
+        operation: impl FnOnce(&Cx<'_>, &Self) -> Result<Response, Problem> + Send + 'static,
+    ) -> Response {
+        let call = Arc::new(self);
+        let own = Arc::clone(&call);
+        let done = spawn_blocking(move || match own.on.hashing().take() {
+            Some(_turn) => own.operate(operation),
+            None => (Err(Problem::unavailable()), Mark::ZERO),
+        });
+        let (outcome, mark) = done
+            .await
+            .unwrap_or_else(|_| (Err(Problem::unavailable()), Mark::ZERO));
+        let durable = match mark {
+            Mark::ZERO => Ok(()),
+            mark => call.on.store().durable(mark).await,
+        };
+        let outcome = durable.map_err(Problem::from).and(outcome);
+        call.written(outcome)
     }
 
     /// Answers a method this path does not have.
@@ -131,6 +156,32 @@ impl Call {
         credentials::basic(self.authorization()?)
     }
 
+    /// One of our cookies, if the request brings it.
+    pub(super) fn cookie(&self, cookie: Cookie) -> Option<&str> {
+        cookie.of(&self.arrival.headers)
+    }
+
+    /// A header's text, if the request brings it.
+    pub(super) fn header(&self, name: HeaderName) -> Option<&str> {
+        self.arrival.headers.get(name)?.to_str().ok()
+    }
+
+    /// The query as it came.
+    pub(super) fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// The name and password of the user whose Basic header this is; nothing in it is form-encoded.
+    pub(super) fn user_basic(&self) -> Result<ClientProof, Problem> {
+        credentials::user_basic(self.authorization()?)
+    }
+
+    /// Whether whoever asks would rather read a page.
+    pub(super) fn wants_html(&self) -> bool {
+        self.header(ACCEPT)
+            .is_some_and(|accepted| accepted.contains("text/html"))
+    }
+
     /// The one Authorization header: with two of them, whoever looks at the other one sees another caller.
     fn authorization(&self) -> Result<Option<&HeaderValue>, Problem> {
         let mut given = self.arrival.headers.get_all(AUTHORIZATION).iter();
@@ -155,6 +206,17 @@ impl Call {
         Ok(Params::new(
             decoded(self.query.as_bytes()).chain(decoded(&self.body)),
         )?)
+    }
+
+    /// The parameters of the posted form alone.
+    pub(super) fn form(&self) -> Result<Params, Problem> {
+        self.expect_type("application/x-www-form-urlencoded")?;
+        Ok(Params::new(decoded(&self.body))?)
+    }
+
+    /// The request's id.
+    pub(super) fn request_id(&self) -> &str {
+        self.arrival.request.as_str()
     }
 
     /// The body as a JSON object.
@@ -200,6 +262,27 @@ pub(super) fn json(body: &impl Serialize) -> Result<Response, Problem> {
     response.headers_mut().insert(
         CONTENT_TYPE,
         HeaderValue::from_static("application/json;charset=UTF-8"),
+    );
+    Ok(response)
+}
+
+/// 200 with the same members as a form.
+pub(super) fn form_encoded(body: &impl Serialize) -> Result<Response, Problem> {
+    let fault = || Problem::from(Fault::internal("an answer could not be written"));
+    let Ok(Value::Object(members)) = serde_json::to_value(body) else {
+        return Err(fault());
+    };
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in &members {
+        match value {
+            Value::String(text) => form.append_pair(name, text),
+            other => form.append_pair(name, &other.to_string()),
+        };
+    }
+    let mut response = Response::new(form.finish().into());
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/x-www-form-urlencoded;charset=UTF-8"),
     );
     Ok(response)
 }

@@ -30,22 +30,37 @@ pub(super) fn basic(header: Option<&HeaderValue>) -> Result<Option<ClientProof>,
     })
 }
 
+/// The name and password of a user's Basic header.
+pub(super) fn user_basic(header: Option<&HeaderValue>) -> Result<ClientProof, Problem> {
+    let proof = header
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| after_scheme(value, "basic"))
+        .and_then(pair);
+    let (id, secret) = proof.ok_or_else(Problem::no_user)?;
+    Ok(ClientProof { id, secret })
+}
+
 fn after_scheme<'v>(value: &'v str, scheme: &str) -> Option<&'v str> {
     let (given, rest) = value.split_once(' ')?;
     given.eq_ignore_ascii_case(scheme).then(|| rest.trim())
 }
 
 fn proof(encoded: &str) -> Option<ClientProof> {
+    let (id, secret) = pair(encoded)?;
+    Some(ClientProof {
+        id: form_decoded(&id),
+        secret: Secret::new(form_decoded(secret.expose())),
+    })
+}
+
+fn pair(encoded: &str) -> Option<(String, Secret<String>)> {
     let decoded = STANDARD
         .decode(encoded)
         .or_else(|_| STANDARD_NO_PAD.decode(encoded))
         .ok()?;
     let text = Secret::new(String::from_utf8(decoded).ok()?);
     let (id, secret) = text.expose().split_once(':')?;
-    Some(ClientProof {
-        id: form_decoded(id),
-        secret: Secret::new(form_decoded(secret)),
-    })
+    Some((id.to_owned(), Secret::new(secret.to_owned())))
 }
 
 /// RFC 6749 §2.3.1: both halves are form-encoded before they are joined.

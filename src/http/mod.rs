@@ -10,16 +10,20 @@ mod auth_v3;
 mod body;
 mod call;
 mod connection;
+mod cookies;
 mod credentials;
 pub mod dialect;
+mod form_token;
 mod forwarded;
 mod framing;
+mod fronts;
 mod headers;
 pub mod host;
 mod json;
 pub mod limits;
 pub mod listener;
 mod oidc;
+mod pages;
 pub mod problem;
 mod pulse;
 mod rtc_api;
@@ -59,6 +63,7 @@ pub fn routes(on: &Arc<Appliance>) -> Routes {
         security::routes(on),
         auth_v3::routes(on),
         oidc::routes(on),
+        pages::routes(on),
         rtc_api::routes(on),
         nothing.boxed(),
     ])

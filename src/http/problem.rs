@@ -10,7 +10,9 @@ use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, StatusCode};
 
 use crate::domain::access::Denied;
+use crate::domain::oauth::authorize;
 use crate::domain::oidc::details;
+use crate::domain::sign_in::password;
 use crate::domain::{oauth, tickets, tokens};
 use crate::kernel::Fault;
 use crate::kernel::fault::FaultKind;
@@ -216,6 +218,24 @@ impl From<details::Error> for Problem {
     }
 }
 
+impl From<authorize::Refused> for Problem {
+    fn from(refused: authorize::Refused) -> Self {
+        use authorize::Refused;
+        match refused {
+            Refused::Invalid(what) => Self::bad_request(what),
+            Refused::UnknownClient => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_client",
+                "there is no client of this client_id",
+            ),
+            Refused::Redirect { .. } => {
+                Self::bad_request("redirect_uri is not registered for this client")
+            }
+            Refused::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 /// Statuses and words as real servers of both contracts have them, which is not always RFC 6749 §5.2.
 impl From<oauth::Error> for Problem {
     fn from(error: oauth::Error) -> Self {
@@ -244,6 +264,7 @@ impl From<oauth::Error> for Problem {
                 );
                 Self { scope, ..problem }
             }
+            Error::InvalidGrant(words) => bad("invalid_grant", words.into()),
             Error::InvalidRefreshToken(words) => bad("invalid_grant", words.into()),
             Error::ExpiredRefreshToken => Self::invalid_token("Invalid refresh token (expired)"),
             Error::Ticket(refusal) => bad("invalid_grant", refusal.word().into()),
@@ -265,6 +286,27 @@ impl Problem {
         HeaderValue::try_from(challenge).map_or(problem.clone(), |value| {
             problem.with_header(WWW_AUTHENTICATE, value)
         })
+    }
+
+    /// No name and password of a user were presented: 401.
+    pub fn no_user() -> Self {
+        Self::unauthorized_user("a user's name and password are needed, as HTTP Basic")
+    }
+
+    /// The user is not let in: 401.
+    pub fn bad_user(refusal: password::Refusal) -> Self {
+        use password::Refusal;
+        match refusal {
+            Refusal::Wrong => Self::unauthorized_user("Bad credentials"),
+            Refusal::Expired(_) => Self::unauthorized_user("User credentials have expired"),
+            Refusal::Fault(fault) => fault.into(),
+        }
+    }
+
+    fn unauthorized_user(words: &'static str) -> Self {
+        let challenge = HeaderValue::from_static("Basic realm=\"admit\"");
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", words)
+            .with_header(WWW_AUTHENTICATE, challenge)
     }
 
     /// The client is not believed, or may not: 401.

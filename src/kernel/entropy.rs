@@ -7,6 +7,8 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::hex;
+
 /// Where random bytes come from.
 pub trait Entropy: Send + Sync {
     /// Fills `out` with random bytes.
@@ -26,17 +28,17 @@ impl dyn Entropy + '_ {
         URL_SAFE_NO_PAD.encode(self.bytes::<N>())
     }
 
-    /// A random UUID (RFC 9562 §5.4).
-    pub fn uuid(&self) -> String {
+    /// The bytes of a random UUID (RFC 9562 §5.4).
+    pub fn uuid_bytes(&self) -> [u8; 16] {
         let number = u128::from_be_bytes(self.bytes::<16>());
         let number = number & !(0xf << 76) | (0x4 << 76);
         let number = number & !(0x3 << 62) | (0x2 << 62);
-        let hex = format!("{number:032x}");
-        let (a, rest) = hex.split_at(8);
-        let (b, rest) = rest.split_at(4);
-        let (c, rest) = rest.split_at(4);
-        let (d, e) = rest.split_at(4);
-        format!("{a}-{b}-{c}-{d}-{e}")
+        number.to_be_bytes()
+    }
+
+    /// A random UUID (RFC 9562 §5.4).
+    pub fn uuid(&self) -> String {
+        uuid(self.uuid_bytes())
     }
 
     /// `length` characters of `alphabet`, each equally likely. The alphabet must be ASCII and not empty.
@@ -59,6 +61,16 @@ impl dyn Entropy + '_ {
         }
         word
     }
+}
+
+/// A UUID as it is written (RFC 9562 §4).
+pub fn uuid(bytes: [u8; 16]) -> String {
+    let hex = hex::encode(&bytes);
+    let (a, rest) = hex.split_at(8);
+    let (b, rest) = rest.split_at(4);
+    let (c, rest) = rest.split_at(4);
+    let (d, e) = rest.split_at(4);
+    format!("{a}-{b}-{c}-{d}-{e}")
 }
 
 /// The system's cryptographic source.

@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::entropy::Entropy;
+use super::entropy::{self, Entropy};
+use super::hex;
 
 /// An identifier that is text: the store writes it into keys as it stands.
 pub trait TextId: FromStr<Err = NotAnId> {
@@ -110,6 +111,10 @@ text_id!(
     SignInId, "sign-in", name
 );
 text_id!(
+    /// One browser's session: the `sid` of its ID tokens.
+    SessionId, "session", name
+);
+text_id!(
     /// One request, as answers and the log name it.
     RequestId, "request", name
 );
@@ -127,7 +132,8 @@ drawn_as_uuid!(
     ApplicationId,
     ConferenceId,
     TokenId,
-    SignInId
+    SignInId,
+    SessionId
 );
 
 /// The shortest ticket that is accepted, in letters and digits.
@@ -158,14 +164,25 @@ impl TicketId {
     }
 }
 
-/// A refresh token family: sixteen random bytes.
+/// A refresh token family: the sixteen bytes of its sign-in's UUID, so that either leads to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FamilyId([u8; 16]);
 
 impl FamilyId {
     /// A new family.
     pub fn draw(entropy: &dyn Entropy) -> Self {
-        Self(entropy.bytes())
+        Self(entropy.uuid_bytes())
+    }
+
+    /// The family of a sign-in that has one.
+    pub fn of(sign_in: &SignInId) -> Option<Self> {
+        let digits: String = sign_in.as_str().chars().filter(|c| *c != '-').collect();
+        Some(Self(hex::decode(&digits)?))
+    }
+
+    /// The sign-in it belongs to.
+    pub fn sign_in(&self) -> SignInId {
+        SignInId(entropy::uuid(self.0))
     }
 
     /// A family read from a token or a key.

@@ -18,8 +18,8 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use fault::Fault;
 pub use id::{
-    ApplicationId, ClientId, ConferenceId, FamilyId, OrgId, RequestId, SignInId, TicketId, TokenId,
-    UserId,
+    ApplicationId, ClientId, ConferenceId, FamilyId, OrgId, RequestId, SessionId, SignInId,
+    TicketId, TokenId, UserId,
 };
 pub use peer::Network;
 pub use properties::Properties;

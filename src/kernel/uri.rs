@@ -18,6 +18,15 @@ impl BaseUrl {
         &self.0
     }
 
+    /// Scheme, host and port as a browser's `Origin` header has them, which leaves out the usual port (RFC 6454 §6.2).
+    pub fn origin(&self) -> String {
+        let scheme = self.0.split("://").next().unwrap_or_default();
+        let usual = if scheme == "https" { ":443" } else { ":80" };
+        let authority = self.authority();
+        let authority = authority.strip_suffix(usual).unwrap_or(authority);
+        format!("{scheme}://{authority}")
+    }
+
     /// The host name or address, without the port.
     pub fn host(&self) -> &str {
         let authority = self.authority();
@@ -68,6 +77,9 @@ mod tests {
         let url: BaseUrl = "https://admit.example.org:8443/".parse().unwrap();
         assert_eq!(url.as_str(), "https://admit.example.org:8443");
         assert_eq!(url.host(), "admit.example.org");
+        assert_eq!(url.origin(), "https://admit.example.org:8443");
+        let usual: BaseUrl = "https://admit.example.org:443/below".parse().unwrap();
+        assert_eq!(usual.origin(), "https://admit.example.org");
         assert_eq!(
             "https://[::1]:8443".parse::<BaseUrl>().unwrap().host(),
             "[::1]"

@@ -4,4 +4,5 @@
 //! values of the domain, and must not know requests, stores or clocks.
 
 pub mod calendar_links;
+pub mod html;
 pub mod ics;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use admit::domain::access::{Caller, Subject};
 use admit::domain::tokens::{self, Grantee, Thing};
 use admit::domain::users::User;
-use admit::domain::{clients, users};
+use admit::domain::{Front, clients, users};
 use admit::kernel::SignInId;
 use serde_json::{Value, json};
 
@@ -44,6 +44,10 @@ fn signed_in(server: &Server) -> (String, SignInId) {
         roles: user.roles,
         scope: "*".into(),
         sign_in: Some(sign_in.clone()),
+        front: Front::AuthV3,
+        session: None,
+        signed_in_at: Some(cx.now),
+        claims: Vec::new(),
     };
     let token = tokens::mint(&cx, &grantee, &client).unwrap();
     (token.value.expose().clone(), sign_in)

@@ -4,7 +4,8 @@ pub mod rules;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{ClientId, OrgId, SignInId, Timestamp, TokenId, UserId};
+use super::Front;
+use crate::kernel::{ClientId, OrgId, SessionId, SignInId, Timestamp, TokenId, UserId};
 
 pub use rules::{Action, Denied};
 
@@ -126,6 +127,11 @@ pub struct Caller {
     pub(in crate::domain) sign_in: Option<SignInId>,
     pub(in crate::domain) expires_at: Timestamp,
     pub(in crate::domain) epoch: u64,
+    pub(in crate::domain) front: Front,
+    pub(in crate::domain) scope: String,
+    pub(in crate::domain) session: Option<SessionId>,
+    pub(in crate::domain) signed_in_at: Option<Timestamp>,
+    pub(in crate::domain) claims: Vec<String>,
 }
 
 impl Caller {
@@ -147,6 +153,51 @@ impl Caller {
     /// The client the token was issued to.
     pub fn client(&self) -> &ClientId {
         &self.client
+    }
+
+    /// The token's id.
+    pub fn token(&self) -> &TokenId {
+        &self.token
+    }
+
+    /// The sign-in the token came of; a client's own tokens have none.
+    pub fn sign_in(&self) -> Option<&SignInId> {
+        self.sign_in.as_ref()
+    }
+
+    /// When the token stops being alive.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// The front whose issuer the token names.
+    pub fn front(&self) -> Front {
+        self.front
+    }
+
+    /// The granted scopes, joined by spaces.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// Whether `scope` was granted.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scope.split(' ').any(|granted| granted == scope)
+    }
+
+    /// The browser's session the token came of, if any.
+    pub fn session(&self) -> Option<&SessionId> {
+        self.session.as_ref()
+    }
+
+    /// When the user behind the token proved who it is; nobody did for a client's or customer's token.
+    pub fn signed_in_at(&self) -> Option<Timestamp> {
+        self.signed_in_at
+    }
+
+    /// The claims asked for from user info one by one (OpenID Connect Core §5.5).
+    pub fn claims(&self) -> &[String] {
+        &self.claims
     }
 }
 

@@ -57,6 +57,7 @@ pub fn sees(caller: &Caller, owner: &OrgId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Front;
     use crate::domain::access::{Roles, Subject};
     use crate::kernel::Timestamp;
 
@@ -70,6 +71,11 @@ mod tests {
             sign_in: None,
             expires_at: Timestamp::from_seconds(0),
             epoch: 0,
+            front: Front::Security,
+            scope: "any".into(),
+            session: None,
+            signed_in_at: None,
+            claims: Vec::new(),
         }
     }
 

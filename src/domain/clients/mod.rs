@@ -1,6 +1,7 @@
 //! OAuth clients: who may ask for tokens, by which grants, with which roles.
 
 mod records;
+pub mod redirect;
 pub mod secret;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,12 @@ pub enum GrantType {
     RefreshToken,
     /// A ticket for tokens.
     Ticket,
+    /// RFC 6749 §4.1.
+    AuthorizationCode,
+    /// RFC 6749 §4.3, which RFC 9700 §2.4 forbids and both contracts document: only where switched on.
+    Password,
+    /// RFC 6749 §4.2, which RFC 9700 §2.1.2 advises against and contract B documents: only where switched on.
+    Implicit,
 }
 
 /// An OAuth client.
@@ -34,6 +41,8 @@ pub struct Client {
     pub id: ClientId,
     /// The organization it belongs to.
     pub organization: OrgId,
+    /// What people who sign in to it call it.
+    pub name: String,
     /// What it is for, in its owner's words.
     pub description: String,
     /// The digest of its secret; a public client has none.
@@ -44,8 +53,14 @@ pub struct Client {
     pub grants: Vec<GrantType>,
     /// The scopes it may ask for.
     pub scopes: Vec<String>,
+    /// Where people may be sent back to when they have signed in, each compared whole (RFC 6749 §3.1.2.3).
+    pub redirect_uris: Vec<String>,
+    /// Where people may be sent back to when they have signed out.
+    pub post_logout_redirect_uris: Vec<String>,
     /// How its access tokens are signed.
     pub signing: Algorithm,
+    /// How its ID tokens are signed: RS256 unless it asked for another (OpenID Connect Core §15.1).
+    pub id_token_signing: Algorithm,
     /// Its own lifetime of access tokens in seconds, if it differs from everyone's.
     pub access_seconds: Option<u32>,
     /// Its own idle lifetime of refresh tokens in seconds, if it differs from everyone's.
@@ -54,8 +69,30 @@ pub struct Client {
     pub created_at: Timestamp,
 }
 
-/// The scopes a client has unless it was registered with others: contract A's two, contract B's, and OpenID's.
-pub const DEFAULT_SCOPES: [&str; 4] = ["any", "global", "*", "openid"];
+/// The scopes a client has unless it was registered with others: contract A's two, contract B's, and OpenID Connect's.
+pub const DEFAULT_SCOPES: [&str; 9] = [
+    "any",
+    "global",
+    "*",
+    "openid",
+    "profile",
+    "email",
+    "address",
+    "phone",
+    "offline_access",
+];
+
+impl Client {
+    /// Whether it can keep no secret (RFC 6749 §2.1).
+    pub fn is_public(&self) -> bool {
+        self.secret.is_none()
+    }
+
+    /// Whether it may ask for tokens this way.
+    pub fn may(&self, grant: GrantType) -> bool {
+        self.grants.contains(&grant)
+    }
+}
 
 /// The client of that id.
 pub fn find(cx: &Cx<'_>, id: &ClientId) -> Result<Option<Client>, Fault> {

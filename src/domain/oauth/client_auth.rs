@@ -3,7 +3,7 @@
 use super::{Error, Params};
 use crate::domain::Cx;
 use crate::domain::clients::{self, Client, secret};
-use crate::kernel::{ClientId, Secret};
+use crate::kernel::{ClientId, Fault, Secret};
 
 /// The credentials of an `Authorization: Basic` header, decoded.
 pub struct ClientProof {
@@ -54,4 +54,10 @@ fn proof(basic: Option<ClientProof>, params: &Params) -> Result<ClientProof, Err
         ));
     }
     Ok(basic)
+}
+
+/// The client of that name, believed without proof: for requests that come through a browser.
+pub(super) fn client_of(cx: &Cx<'_>, id: &str) -> Result<Option<Client>, Fault> {
+    let id: Option<ClientId> = id.parse().ok();
+    Ok(id.map(|id| clients::find(cx, &id)).transpose()?.flatten())
 }

@@ -1,7 +1,10 @@
 //! OAuth 2.0: one core under every token endpoint (RFC 6749).
 
+pub mod authorize;
 pub mod client_auth;
+pub(in crate::domain) mod codes;
 mod grants;
+mod pkce;
 pub mod request;
 mod scope;
 mod token;
@@ -11,9 +14,11 @@ use std::time::Duration;
 use super::tickets;
 use crate::kernel::{Fault, OrgId, Secret};
 
+pub use authorize::authorize;
 pub use client_auth::ClientProof;
+use client_auth::client_of;
 pub use request::{Params, TokenRequest};
-pub use token::token;
+pub use token::{hashes, token};
 
 use super::tokens::AccessToken;
 
@@ -32,6 +37,8 @@ pub enum Error {
     UnsupportedGrantType(String),
     /// The scopes this client may ask for.
     InvalidScope(Vec<String>),
+    /// The code, the name or the password is not believed.
+    InvalidGrant(&'static str),
     /// The refresh token is not believed.
     InvalidRefreshToken(&'static str),
     /// The refresh token was ours until its time was over.
@@ -57,6 +64,10 @@ pub struct Granted {
     pub access: AccessToken,
     /// The refresh token, where the grant has one.
     pub refresh: Option<Secret<String>>,
+    /// The ID token, where the scope has `openid`.
+    pub id_token: Option<Secret<String>>,
+    /// The ping cookie, where the token speaks for a user.
+    pub ping: Option<Secret<String>>,
     /// The granted scopes, joined by spaces.
     pub scope: String,
     /// Whom the token speaks for.

@@ -45,6 +45,13 @@ impl Params {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Every parameter, in the order given.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether the parameter was given at all, even empty.
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
@@ -57,8 +64,30 @@ pub enum Grant {
     ClientCredentials,
     /// RFC 6749 §6.
     RefreshToken(Secret<String>),
+    /// RFC 6749 §4.1.3.
+    AuthorizationCode(CodeRequest),
+    /// RFC 6749 §4.3.
+    Password(PasswordRequest),
     /// A ticket for tokens; `None` when what was presented can be no ticket's id.
     Ticket(Option<TicketId>),
+}
+
+/// A code, and what it must fit.
+pub struct CodeRequest {
+    /// The code.
+    pub code: Secret<String>,
+    /// Where it was sent.
+    pub redirect_uri: Option<String>,
+    /// What its challenge was made of (RFC 7636 §4.5).
+    pub verifier: Option<String>,
+}
+
+/// A name and a password.
+pub struct PasswordRequest {
+    /// The name, or `tenant\name`.
+    pub username: String,
+    /// The password.
+    pub password: Secret<String>,
 }
 
 /// What is asked of the token endpoint once the client is known.
@@ -80,8 +109,8 @@ impl TokenRequest {
             "refresh_token" => Grant::RefreshToken(required(params, "refresh_token")?),
             "password" if client == CUSTOMER => ticket(params)?,
             TICKET_GRANT => ticket(params)?,
-            // Both contracts document it, and no client has it switched on.
-            "password" => return Err(Error::UnauthorizedGrant("password".into())),
+            "password" => Grant::Password(password(params)?),
+            "authorization_code" => Grant::AuthorizationCode(code(params)?),
             "implicit" => return Err(Error::ImplicitGrant),
             unknown => return Err(Error::UnsupportedGrantType(shown(unknown))),
         };
@@ -97,6 +126,27 @@ fn required(params: &Params, name: &str) -> Result<Secret<String>, Error> {
         .get(name)
         .ok_or_else(|| Error::InvalidRequest(format!("{name} parameter not provided")))?;
     Ok(Secret::new(value.to_owned()))
+}
+
+fn code(params: &Params) -> Result<CodeRequest, Error> {
+    let missing = || Error::InvalidRequest("An authorization code must be supplied.".into());
+    let code = params.get("code").ok_or_else(missing)?;
+    let text = |name: &str| params.get(name).map(str::to_owned);
+    Ok(CodeRequest {
+        code: Secret::new(code.to_owned()),
+        redirect_uri: text("redirect_uri"),
+        verifier: text("code_verifier"),
+    })
+}
+
+fn password(params: &Params) -> Result<PasswordRequest, Error> {
+    let username = params
+        .get("username")
+        .ok_or_else(|| Error::InvalidRequest("username parameter not provided".into()))?;
+    Ok(PasswordRequest {
+        username: username.to_owned(),
+        password: required(params, "password")?,
+    })
 }
 
 fn ticket(params: &Params) -> Result<Grant, Error> {
@@ -133,7 +183,10 @@ mod tests {
     fn ticket_of(pairs: &[(&str, &str)], client: &str) -> Option<String> {
         match TokenRequest::parse(&params(pairs), client).ok()?.grant {
             Grant::Ticket(id) => id.map(|id| id.to_string()),
-            Grant::ClientCredentials | Grant::RefreshToken(_) => None,
+            Grant::ClientCredentials
+            | Grant::RefreshToken(_)
+            | Grant::AuthorizationCode(_)
+            | Grant::Password(_) => None,
         }
     }
 
@@ -173,10 +226,8 @@ mod tests {
             ("username", "abc-def"),
             ("password", "x"),
         ];
-        assert!(matches!(
-            TokenRequest::parse(&params(&pairs), "backend"),
-            Err(Error::UnauthorizedGrant(_))
-        ));
+        let request = TokenRequest::parse(&params(&pairs), "backend");
+        assert!(request.is_ok_and(|request| matches!(request.grant, Grant::Password(_))));
     }
 
     #[test]

@@ -1,16 +1,25 @@
 //! The token endpoint's one operation: authenticate the client, read the request, hand it to its grant.
 
 use super::{ClientProof, Error, Granted, Params, TokenRequest, client_auth, grants};
-use crate::domain::Cx;
+use crate::domain::clients::CUSTOMER;
+use crate::domain::{Cx, Front};
 
-/// Grants tokens. `usual_scope` is what a client gets that asks for none.
+/// Grants tokens at one of the two token endpoints.
 pub fn token(
     cx: &Cx<'_>,
+    front: Front,
     basic: Option<ClientProof>,
     params: &Params,
-    usual_scope: &str,
 ) -> Result<Granted, Error> {
     let client = client_auth::authenticate(cx, basic, params)?;
     let request = TokenRequest::parse(params, client.id.as_str())?;
-    grants::grant(cx, &client, &request, usual_scope)
+    grants::grant(cx, &client, &request, front)
+}
+
+/// Whether the request has a person's password to judge, which takes a turn of its own; a ticket that comes as one has
+/// not.
+pub fn hashes(basic: Option<&ClientProof>, params: &Params) -> bool {
+    let client = basic.map(|proof| proof.id.as_str());
+    let client = client.or_else(|| params.get("client_id"));
+    params.get("grant_type") == Some("password") && client != Some(CUSTOMER)
 }

@@ -1,3 +1,5 @@
-//! What we say about whoever a token speaks for.
+//! OpenID Connect: what is told about people, to whom, and in which form.
 
+pub mod claims;
 pub mod details;
+pub mod id_token;

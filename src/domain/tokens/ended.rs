@@ -6,9 +6,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
+use serde::{Deserialize, Serialize};
+
 use super::records;
 use crate::domain::access::{Caller, Subject};
-use crate::kernel::{Fault, SignInId, Timestamp, TokenId, UserId};
+use crate::kernel::{Fault, SessionId, SignInId, Timestamp, TokenId, UserId};
 use crate::store::{Tx, View};
 
 /// Something that can be ended.
@@ -20,6 +22,43 @@ pub enum Thing {
     SignIn(SignInId),
     /// Every sign-in of one ticket, by the user id the ticket was given.
     Ticket(UserId),
+    /// Every sign-in that came of one browser session.
+    Session(SessionId),
+}
+
+/// What lives on when everything else of a subject ends: the sign-in and the session its password was changed in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Spared {
+    /// The sign-in, if there is one.
+    pub sign_in: Option<SignInId>,
+    /// The browser's session, if there is one.
+    pub session: Option<SessionId>,
+}
+
+impl Spared {
+    fn covers(&self, sign_in: Option<&SignInId>, session: Option<&SessionId>) -> bool {
+        let same_sign_in = sign_in.is_some() && sign_in == self.sign_in.as_ref();
+        same_sign_in || (session.is_some() && session == self.session.as_ref())
+    }
+}
+
+/// A subject's epoch, and what it spared when it moved.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(in crate::domain) struct Epoch {
+    pub(super) number: u64,
+    pub(super) spared: Spared,
+}
+
+impl Epoch {
+    /// Whether what was issued under `number` is dead.
+    fn is_past(
+        &self,
+        number: u64,
+        sign_in: Option<&SignInId>,
+        session: Option<&SessionId>,
+    ) -> bool {
+        number < self.number && !self.spared.covers(sign_in, session)
+    }
 }
 
 impl Thing {
@@ -29,6 +68,7 @@ impl Thing {
             Self::Token(id) => (1, id.to_string()),
             Self::SignIn(id) => (2, id.to_string()),
             Self::Ticket(id) => (3, id.to_string()),
+            Self::Session(id) => (4, id.to_string()),
         }
     }
 
@@ -38,6 +78,7 @@ impl Thing {
             Self::Token(id) => id.as_str(),
             Self::SignIn(id) => id.as_str(),
             Self::Ticket(id) => id.as_str(),
+            Self::Session(id) => id.as_str(),
         }
     }
 
@@ -47,6 +88,7 @@ impl Thing {
             1 => id.parse().ok().map(Self::Token),
             2 => id.parse().ok().map(Self::SignIn),
             3 => id.parse().ok().map(Self::Ticket),
+            4 => id.parse().ok().map(Self::Session),
             _ => None,
         }
     }
@@ -64,7 +106,8 @@ struct Known {
     tokens: HashSet<TokenId>,
     sign_ins: HashSet<SignInId>,
     tickets: HashSet<UserId>,
-    epochs: HashMap<String, u64>,
+    sessions: HashSet<SessionId>,
+    epochs: HashMap<String, Epoch>,
 }
 
 impl Known {
@@ -73,6 +116,7 @@ impl Known {
             Thing::Token(id) => _ = self.tokens.insert(id),
             Thing::SignIn(id) => _ = self.sign_ins.insert(id),
             Thing::Ticket(id) => _ = self.tickets.insert(id),
+            Thing::Session(id) => _ = self.sessions.insert(id),
         }
     }
 
@@ -81,6 +125,7 @@ impl Known {
             Thing::Token(id) => _ = self.tokens.remove(id),
             Thing::SignIn(id) => _ = self.sign_ins.remove(id),
             Thing::Ticket(id) => _ = self.tickets.remove(id),
+            Thing::Session(id) => _ = self.sessions.remove(id),
         }
     }
 }
@@ -115,20 +160,19 @@ impl Ended {
         }
     }
 
-    /// Whether the caller's token was ended by any of the four ways.
+    /// Whether the caller's token was ended in any of these ways.
     pub(super) fn covers(&self, caller: &Caller) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let moved_on = |epoch: &u64| caller.epoch < *epoch;
+        let (sign_in, session) = (caller.sign_in.as_ref(), caller.session.as_ref());
+        let moved_on = |epoch: &Epoch| epoch.is_past(caller.epoch, sign_in, session);
         let is_ticket = match &caller.subject {
             Subject::Customer(id) => known.tickets.contains(id),
             Subject::User(_) | Subject::Client(_) => false,
         };
         is_ticket
             || known.tokens.contains(&caller.token)
-            || caller
-                .sign_in
-                .as_ref()
-                .is_some_and(|id| known.sign_ins.contains(id))
+            || sign_in.is_some_and(|id| known.sign_ins.contains(id))
+            || session.is_some_and(|id| known.sessions.contains(id))
             || (!known.epochs.is_empty()
                 && known
                     .epochs
@@ -137,14 +181,25 @@ impl Ended {
     }
 
     /// The subject's epoch, which a new token carries.
-    pub(super) fn epoch(&self, sub: &str) -> u64 {
+    pub(in crate::domain) fn epoch(&self, sub: &str) -> u64 {
         self.known
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .epochs
             .get(sub)
-            .copied()
-            .unwrap_or(0)
+            .map_or(0, |epoch| epoch.number)
+    }
+
+    /// Whether a browser's session was ended, itself or with everything of its user that began under `epoch`.
+    pub(in crate::domain) fn covers_session(
+        &self,
+        session: &SessionId,
+        sub: &str,
+        epoch: u64,
+    ) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let moved_on = |now: &Epoch| now.is_past(epoch, None, Some(session));
+        known.sessions.contains(session) || known.epochs.get(sub).is_some_and(moved_on)
     }
 
     fn change(&self, change: impl FnOnce(&mut Known)) {
@@ -164,7 +219,7 @@ impl Turn<'_> {
     }
 
     /// The transaction moved the subject's epoch.
-    pub(in crate::domain) fn moved(&self, sub: String, epoch: u64) {
+    pub(in crate::domain) fn moved(&self, sub: String, epoch: Epoch) {
         self.ended
             .change(|known| _ = known.epochs.insert(sub, epoch));
     }
@@ -180,9 +235,30 @@ pub(in crate::domain) fn remove(tx: &Tx<'_>, thing: &Thing) -> Result<(), Fault>
     records::remove_ended(tx, &thing.key())
 }
 
-/// Moves the subject's epoch: every token issued before is dead. Returns the new epoch.
-pub(in crate::domain) fn move_epoch(tx: &Tx<'_>, sub: &str) -> Result<u64, Fault> {
-    records::move_epoch(tx, sub)
+/// Moves the subject's epoch: everything issued before is dead but what is spared. Returns the new epoch.
+pub(in crate::domain) fn move_epoch(
+    tx: &Tx<'_>,
+    sub: &str,
+    spared: Spared,
+) -> Result<Epoch, Fault> {
+    records::move_epoch(tx, sub, spared)
+}
+
+/// Whether a refresh family that began under `number` died when its subject's epoch moved.
+pub(super) fn is_past(
+    tx: &Tx<'_>,
+    sub: &str,
+    number: u64,
+    sign_in: &SignInId,
+    session: Option<&SessionId>,
+) -> Result<bool, Fault> {
+    let epoch = records::epoch(tx, sub)?;
+    Ok(epoch.is_some_and(|epoch| epoch.is_past(number, Some(sign_in), session)))
+}
+
+/// The subject's epoch as the transaction sees it.
+pub(in crate::domain) fn epoch_within(tx: &Tx<'_>, sub: &str) -> Result<u64, Fault> {
+    Ok(records::epoch(tx, sub)?.map_or(0, |epoch| epoch.number))
 }
 
 /// Forgets a thing whose tokens have all expired anyway; returns it if it was forgotten.

@@ -8,11 +8,16 @@ use super::{Error, Grantee, draw_id};
 use crate::domain::access::{Caller, Role, Roles, Subject};
 use crate::domain::clients::Client;
 use crate::domain::signing::Believed;
-use crate::domain::{Appliance, Cx};
-use crate::kernel::{ClientId, Fault, OrgId, Secret, SignInId, Timestamp, TokenId, UserId};
+use crate::domain::{Appliance, Cx, Front};
+use crate::kernel::{
+    ClientId, Fault, OrgId, Secret, SessionId, SignInId, Timestamp, TokenId, UserId,
+};
 
 /// RFC 9068 §2.1: keeps an access token from passing for any other kind of token.
 const TYPE: &str = "at+jwt";
+
+/// Our own: no other kind of token passes for a ping cookie, nor the other way round.
+const PING_TYPE: &str = "ping+jwt";
 
 /// A signed access token, and what a token reply says about it.
 #[derive(Debug)]
@@ -50,6 +55,12 @@ struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
     epoch: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    claims: Vec<String>,
 }
 
 pub(super) fn sign(cx: &Cx<'_>, grantee: &Grantee, client: &Client) -> Result<AccessToken, Fault> {
@@ -57,22 +68,39 @@ pub(super) fn sign(cx: &Cx<'_>, grantee: &Grantee, client: &Client) -> Result<Ac
         .access_seconds
         .map(|seconds| Duration::from_secs(seconds.into()));
     let lifetime = lifetime.unwrap_or(cx.policy().tokens.access);
-    let issued_at = cx.now.seconds();
-    let expires_at = Timestamp::from_seconds(issued_at).after(lifetime);
+    let expires_at = Timestamp::from_seconds(cx.now.seconds()).after(lifetime);
     let id = draw_id(cx);
+    let claims = claims(cx, grantee, &id, expires_at);
+    let key = cx.appliance.signing.signer(client.signing);
+    let value = key.sign(TYPE, &claims)?;
+    Ok(AccessToken {
+        value: Secret::new(value),
+        id,
+        expires_at,
+    })
+}
+
+/// A ping cookie lives as long as a browser's session may lie unused.
+pub(super) fn ping(cx: &Cx<'_>, grantee: &Grantee) -> Result<Secret<String>, Fault> {
+    let expires_at = cx.now.after(cx.policy().sessions.idle);
+    let claims = claims(cx, grantee, &draw_id(cx), expires_at);
+    let key = cx.appliance.signing.usual();
+    key.sign(PING_TYPE, &claims).map(Secret::new)
+}
+
+fn claims(cx: &Cx<'_>, grantee: &Grantee, id: &TokenId, expires_at: Timestamp) -> Claims {
     let sub = grantee.subject.sub();
     let user_id = match &grantee.subject {
         Subject::User(id) | Subject::Customer(id) => Some(id.to_string()),
         Subject::Client(_) => None,
     };
-    let issuer = cx.appliance.issuer.as_str();
-    let claims = Claims {
-        iss: issuer.to_owned(),
+    Claims {
+        iss: cx.appliance.issuer(grantee.front).to_owned(),
         epoch: cx.appliance.ended.epoch(&sub),
         sub,
-        aud: issuer.to_owned(),
+        aud: audience(cx.appliance).to_owned(),
         exp: expires_at.seconds(),
-        iat: issued_at,
+        iat: cx.now.seconds(),
         jti: id.to_string(),
         client_id: grantee.client.to_string(),
         scope: grantee.scope.clone(),
@@ -85,17 +113,10 @@ pub(super) fn sign(cx: &Cx<'_>, grantee: &Grantee, client: &Client) -> Result<Ac
         user_id,
         organization: grantee.organization.to_string(),
         sid: grantee.sign_in.as_ref().map(ToString::to_string),
-    };
-    let value = cx
-        .appliance
-        .signing
-        .signer(client.signing)
-        .sign(TYPE, &claims)?;
-    Ok(AccessToken {
-        value: Secret::new(value),
-        id,
-        expires_at,
-    })
+        session: grantee.session.as_ref().map(ToString::to_string),
+        auth_time: grantee.signed_in_at.map(Timestamp::seconds),
+        claims: grantee.claims.clone(),
+    }
 }
 
 /// RFC 9068 §4: type, signature, issuer and audience. Whether it is still alive is not asked here.
@@ -104,16 +125,35 @@ pub(super) fn verify(
     keys: &Believed,
     bearer: &str,
 ) -> Result<Caller, Error> {
-    let claims = keys.verify(TYPE, bearer).map_err(|_| Error::Invalid)?;
-    let claims: Claims = serde_json::from_slice(&claims).map_err(|_| Error::Invalid)?;
-    let issuer = appliance.issuer.as_str();
-    if claims.iss != issuer || claims.aud != issuer {
-        return Err(Error::Invalid);
-    }
-    caller(claims).ok_or(Error::Invalid)
+    verify_as(appliance, keys, TYPE, bearer)
 }
 
-fn caller(claims: Claims) -> Option<Caller> {
+pub(super) fn verify_ping(appliance: &Appliance, cookie: &str) -> Result<Caller, Error> {
+    verify_as(appliance, &appliance.signing.verifier(), PING_TYPE, cookie)
+}
+
+fn verify_as(
+    appliance: &Appliance,
+    keys: &Believed,
+    typ: &str,
+    bearer: &str,
+) -> Result<Caller, Error> {
+    let claims = keys.verify(typ, bearer).map_err(|_| Error::Invalid)?;
+    let claims: Claims = serde_json::from_slice(&claims).map_err(|_| Error::Invalid)?;
+    let issued_here = |front: &Front| claims.iss == appliance.issuer(*front);
+    let front = Front::ALL.into_iter().find(issued_here);
+    let front = front
+        .filter(|_| claims.aud == audience(appliance))
+        .ok_or(Error::Invalid)?;
+    caller(claims, front).ok_or(Error::Invalid)
+}
+
+/// Whom an access token is for unless somebody asked for another: this appliance and whoever trusts it.
+fn audience(appliance: &Appliance) -> &str {
+    appliance.issuer(Front::Security)
+}
+
+fn caller(claims: Claims, front: Front) -> Option<Caller> {
     let roles = Roles::from_authorities(claims.authorities.iter().map(String::as_str))?;
     let client: ClientId = claims.client_id.parse().ok()?;
     let subject = match claims.user_id {
@@ -126,6 +166,11 @@ fn caller(claims: Claims) -> Option<Caller> {
         .map(|sid| sid.parse::<SignInId>())
         .transpose()
         .ok()?;
+    let session = claims
+        .session
+        .map(|session| session.parse::<SessionId>())
+        .transpose()
+        .ok()?;
     let known = subject.sub() == claims.sub;
     known.then_some(Caller {
         subject,
@@ -136,5 +181,10 @@ fn caller(claims: Claims) -> Option<Caller> {
         sign_in,
         expires_at: Timestamp::from_seconds(claims.exp),
         epoch: claims.epoch,
+        front,
+        scope: claims.scope,
+        session,
+        signed_in_at: claims.auth_time.map(Timestamp::from_seconds),
+        claims: claims.claims,
     })
 }

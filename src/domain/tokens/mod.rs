@@ -4,6 +4,7 @@
 
 pub(in crate::domain) mod ended;
 mod mint;
+pub mod ping;
 mod records;
 pub mod refresh;
 mod verified;
@@ -13,12 +14,12 @@ use std::sync::Arc;
 use crate::domain::access::{Caller, Roles, Subject};
 use crate::domain::audit::{self, Event};
 use crate::domain::clients::Client;
-use crate::domain::{Appliance, Cx};
-use crate::kernel::{ClientId, Fault, OrgId, SignInId, Timestamp, TokenId};
+use crate::domain::{Appliance, Cx, Front};
+use crate::kernel::{ClientId, FamilyId, Fault, OrgId, SessionId, SignInId, Timestamp, TokenId};
 
 use crate::store::{Tx, Verdict};
 
-pub use ended::{Ended, Thing};
+pub use ended::{Ended, Spared, Thing};
 pub use mint::AccessToken;
 pub(in crate::domain) use verified::Verified;
 
@@ -37,6 +38,32 @@ pub struct Grantee {
     pub scope: String,
     /// The sign-in it came of; a client's own tokens have none.
     pub sign_in: Option<SignInId>,
+    /// The front whose issuer it names.
+    pub front: Front,
+    /// The browser's session it came of, with which it ends.
+    pub session: Option<SessionId>,
+    /// When the user proved who it is; nobody did for a client's or customer's token.
+    pub signed_in_at: Option<Timestamp>,
+    /// The claims asked for from user info one by one (OpenID Connect Core §5.5).
+    pub claims: Vec<String>,
+}
+
+impl Grantee {
+    /// Whom a token like the caller's is for.
+    fn of(caller: &Caller) -> Self {
+        Self {
+            subject: caller.subject.clone(),
+            organization: caller.organization.clone(),
+            client: caller.client.clone(),
+            roles: caller.roles,
+            scope: caller.scope.clone(),
+            sign_in: caller.sign_in.clone(),
+            front: caller.front,
+            session: caller.session.clone(),
+            signed_in_at: caller.signed_in_at,
+            claims: caller.claims.clone(),
+        }
+    }
 }
 
 /// Why a bearer is not believed.
@@ -90,14 +117,39 @@ pub fn end(cx: &Cx<'_>, by: &Caller, thing: Thing) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Ends one sign-in: its access tokens, and its refresh family for good.
+pub fn end_sign_in(cx: &Cx<'_>, by: &Caller, sign_in: &SignInId) -> Result<(), Fault> {
+    let turn = cx.appliance.ended().turn();
+    cx.write(|tx| {
+        end_sign_in_within(tx, cx, sign_in)?;
+        told(tx, cx, by, "tokens.ended", sign_in.as_str())?;
+        Ok(Verdict::<(), Fault>::Commit(()))
+    })?;
+    turn.ended(Thing::SignIn(sign_in.clone()));
+    Ok(())
+}
+
+/// The same inside somebody else's transaction; `turn.ended` follows it.
+pub(in crate::domain) fn end_sign_in_within(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    sign_in: &SignInId,
+) -> Result<(), Fault> {
+    if let Some(family) = FamilyId::of(sign_in) {
+        refresh::close(tx, &family)?;
+    }
+    let thing = Thing::SignIn(sign_in.clone());
+    ended::put(tx, &thing, remembered_until(cx))
+}
+
 /// Ends every token of a subject: its epoch moves, and tokens carry the one they were issued under.
 pub fn end_all(cx: &Cx<'_>, by: &Caller, subject: &Subject) -> Result<(), Fault> {
     let sub = subject.sub();
     let turn = cx.appliance.ended().turn();
     let epoch = cx.write(|tx| {
-        let epoch = ended::move_epoch(tx, &sub)?;
+        let epoch = ended::move_epoch(tx, &sub, Spared::default())?;
         told(tx, cx, by, "tokens.all_ended", &sub)?;
-        Ok(Verdict::<u64, Fault>::Commit(epoch))
+        Ok(Verdict::<_, Fault>::Commit(epoch))
     })?;
     turn.moved(sub, epoch);
     Ok(())

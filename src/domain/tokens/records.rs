@@ -2,14 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ended::{Epoch, Spared};
 use crate::domain::access::Roles;
-use crate::domain::expiries;
-use crate::kernel::{ClientId, Digest, FamilyId, Fault, OrgId, SignInId, Timestamp, UserId};
+use crate::domain::{Front, expiries};
+use crate::kernel::{
+    ClientId, Digest, FamilyId, Fault, OrgId, SessionId, SignInId, Timestamp, UserId,
+};
 use crate::store::{Key, Record, Table, Tx, View};
 
 const FAMILIES: Table<FamilyId, FamilyRecord> = Table::named("families");
 const ENDED: Table<(u8, String), EndedRecord> = Table::named("ended");
-const EPOCHS: Table<String, EpochRecord> = Table::named("epochs");
+const EPOCHS: Table<String, Epoch> = Table::named("epochs");
 
 /// A page of a scan at start.
 const PAGE: usize = 1_000;
@@ -19,6 +22,8 @@ const PAGE: usize = 1_000;
 pub(super) enum Holder {
     /// A customer, by the ticket's user id and the digest of the ticket's id.
     Customer { user: UserId, ticket: Digest },
+    /// A person with an account.
+    User(UserId),
 }
 
 /// Where a family stands. Stored by position: add at the end.
@@ -42,6 +47,11 @@ pub(super) struct FamilyRecord {
     pub rotated_at: Timestamp,
     pub idle_until: Timestamp,
     pub ends_at: Timestamp,
+    pub epoch: u64,
+    pub front: Front,
+    pub session: Option<SessionId>,
+    pub signed_in_at: Option<Timestamp>,
+    pub claims: Vec<String>,
 }
 
 impl Record for FamilyRecord {
@@ -57,12 +67,7 @@ impl Record for EndedRecord {
     const VERSION: u8 = 1;
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct EpochRecord {
-    epoch: u64,
-}
-
-impl Record for EpochRecord {
+impl Record for Epoch {
     const VERSION: u8 = 1;
 }
 
@@ -99,8 +104,12 @@ pub(super) fn sweep_family(
     let Some(family) = tx.get(&FAMILIES, &id)? else {
         return Ok(());
     };
-    let Holder::Customer { ticket, .. } = &family.holder;
-    let over_at = ticket_ends(*ticket)?.map(|ends| family.last_use().min(ends));
+    let over_at = match &family.holder {
+        Holder::Customer { ticket, .. } => {
+            ticket_ends(*ticket)?.map(|ends| family.last_use().min(ends))
+        }
+        Holder::User(_) => Some(family.last_use()),
+    };
     if let Some(over_at) = over_at.filter(|at| *at > now) {
         return expect_family(tx, &id, over_at);
     }
@@ -138,12 +147,17 @@ pub(super) fn sweep_ended(
     Ok(Some(key))
 }
 
-pub(super) fn move_epoch(tx: &Tx<'_>, sub: &str) -> Result<u64, Fault> {
-    let before = tx
-        .get(&EPOCHS, &sub.to_owned())?
-        .map_or(0, |record| record.epoch);
-    let epoch = before.saturating_add(1);
-    tx.put(&EPOCHS, &sub.to_owned(), &EpochRecord { epoch })?;
+pub(super) fn epoch(tx: &Tx<'_>, sub: &str) -> Result<Option<Epoch>, Fault> {
+    tx.get(&EPOCHS, &sub.to_owned())
+}
+
+pub(super) fn move_epoch(tx: &Tx<'_>, sub: &str, spared: Spared) -> Result<Epoch, Fault> {
+    let before = epoch(tx, sub)?.map_or(0, |epoch| epoch.number);
+    let epoch = Epoch {
+        number: before.saturating_add(1),
+        spared,
+    };
+    tx.put(&EPOCHS, &sub.to_owned(), &epoch)?;
     Ok(epoch)
 }
 
@@ -152,12 +166,8 @@ pub(super) fn all_ended(view: &View<'_>) -> Result<Vec<(u8, String)>, Fault> {
     Ok(all.into_iter().map(|(key, _)| key).collect())
 }
 
-pub(super) fn all_epochs(view: &View<'_>) -> Result<Vec<(String, u64)>, Fault> {
-    let all = every(view, &EPOCHS)?;
-    Ok(all
-        .into_iter()
-        .map(|(sub, record)| (sub, record.epoch))
-        .collect())
+pub(super) fn all_epochs(view: &View<'_>) -> Result<Vec<(String, Epoch)>, Fault> {
+    every(view, &EPOCHS)
 }
 
 fn every<K: Key + Clone, V: Record>(

@@ -54,7 +54,7 @@ fn token(appliance: &Appliance, of: Ticketed) -> Secret<String> {
     Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
-/// A customer's family about to be opened. Drawn before the transaction, whose body may run again.
+/// A family about to be opened. Drawn before the transaction, whose body may run again.
 pub struct NewFamily {
     id: FamilyId,
     /// The sign-in that begins with it.
@@ -64,10 +64,20 @@ pub struct NewFamily {
 impl NewFamily {
     /// A family that exists nowhere yet.
     pub fn draw(cx: &Cx<'_>) -> Self {
+        Self::of(FamilyId::draw(cx.entropy()))
+    }
+
+    /// A family whose id was drawn before.
+    pub fn of(id: FamilyId) -> Self {
         Self {
-            id: FamilyId::draw(cx.entropy()),
-            sign_in: SignInId::draw(cx.entropy()),
+            id,
+            sign_in: id.sign_in(),
         }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> FamilyId {
+        self.id
     }
 
     /// Its first token.
@@ -93,11 +103,39 @@ pub fn open_for_customer(
     ticket: (&UserId, Digest, Timestamp),
 ) -> Result<(), Fault> {
     let (user, digest, ticket_ends) = ticket;
+    let holder = Holder::Customer {
+        user: user.clone(),
+        ticket: digest,
+    };
+    let family = opened(tx, cx, holder, client, grantee, new)?;
+    let over_at = family.last_use().min(ticket_ends);
+    records::expect_family(tx, &new.id, over_at)
+}
+
+/// Keeps a user's new family. Its roles are the user's own at each use, so that a role taken away is gone at the next.
+pub fn open_for_user(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    new: &NewFamily,
+    client: &Client,
+    grantee: &Grantee,
+    user: &UserId,
+) -> Result<(), Fault> {
+    let holder = Holder::User(user.clone());
+    let family = opened(tx, cx, holder, client, grantee, new)?;
+    records::expect_family(tx, &new.id, family.last_use())
+}
+
+fn opened(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    holder: Holder,
+    client: &Client,
+    grantee: &Grantee,
+    new: &NewFamily,
+) -> Result<FamilyRecord, Fault> {
     let family = FamilyRecord {
-        holder: Holder::Customer {
-            user: user.clone(),
-            ticket: digest,
-        },
+        holder,
         client: client.id.clone(),
         organization: grantee.organization.clone(),
         roles: grantee.roles,
@@ -109,10 +147,14 @@ pub fn open_for_customer(
         rotated_at: cx.now,
         idle_until: cx.now.after(idle(cx, client)),
         ends_at: cx.now.after(cx.policy().tokens.refresh_absolute),
+        epoch: ended::epoch_within(tx, &grantee.subject.sub())?,
+        front: grantee.front,
+        session: grantee.session.clone(),
+        signed_in_at: grantee.signed_in_at,
+        claims: grantee.claims.clone(),
     };
     records::put_family(tx, &new.id, &family)?;
-    let over_at = family.last_use().min(ticket_ends);
-    records::expect_family(tx, &new.id, over_at)
+    Ok(family)
 }
 
 fn idle(cx: &Cx<'_>, client: &Client) -> Duration {
@@ -141,8 +183,17 @@ pub struct Renewed {
     next: Ticketed,
     /// Whom the new tokens are for.
     pub grantee: Grantee,
-    /// The ticket it all began with.
-    pub ticket: Digest,
+    /// What it all began with, which is asked at each use.
+    pub basis: Basis,
+}
+
+/// What a family lives by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Basis {
+    /// A ticket, by the digest of its id.
+    Ticket(Digest),
+    /// A person's account.
+    Account(UserId),
 }
 
 impl Renewed {
@@ -171,6 +222,9 @@ pub fn look(
     if family.last_use() <= cx.now {
         return Ok(Err(Refusal::Expired));
     }
+    if is_past(tx, &family)? {
+        return Ok(Err(Refusal::Unknown));
+    }
     if is_reuse(cx, &family, presented) {
         return Ok(Err(Refusal::Reused(family.sign_in)));
     }
@@ -186,6 +240,7 @@ pub fn rotate(tx: &Tx<'_>, cx: &Cx<'_>, presented: Ticketed, client: &Client) ->
         return Ok(());
     }
     family.generation = family.generation.saturating_add(1);
+    family.epoch = ended::epoch_within(tx, &subject(&family.holder).sub())?;
     family.rotated_at = cx.now;
     family.idle_until = cx.now.after(idle(cx, client));
     records::put_family(tx, &presented.family, &family)
@@ -200,17 +255,25 @@ pub fn end(tx: &Tx<'_>, cx: &Cx<'_>, presented: Ticketed) -> Result<(), Fault> {
     records::put_family(tx, &presented.family, &family)?;
     let until = super::remembered_until(cx);
     ended::put(tx, &Thing::SignIn(family.sign_in.clone()), until)?;
-    let Holder::Customer { user, .. } = &family.holder;
     audit::record(
         tx,
         cx,
         &Event {
             action: "refresh.reused",
             by: family.client.as_str(),
-            to: user.as_str(),
+            to: &subject(&family.holder).sub(),
             organization: Some(&family.organization),
         },
     )
+}
+
+/// Ends a family, if there is one of that id, without a word about its access tokens.
+pub(in crate::domain) fn close(tx: &Tx<'_>, id: &FamilyId) -> Result<(), Fault> {
+    let Some(mut family) = records::family(tx, id)? else {
+        return Ok(());
+    };
+    family.standing = Standing::Ended;
+    records::put_family(tx, id, &family)
 }
 
 /// Removes a family nobody can use any more. `ticket_ends` says when a ticket ends, if there is one of that digest.
@@ -229,8 +292,24 @@ fn is_reuse(cx: &Cx<'_>, family: &FamilyRecord, presented: Ticketed) -> bool {
     behind > 1 || (behind == 1 && !within_grace)
 }
 
+fn is_past(tx: &Tx<'_>, family: &FamilyRecord) -> Result<bool, Fault> {
+    let sub = subject(&family.holder).sub();
+    let session = family.session.as_ref();
+    ended::is_past(tx, &sub, family.epoch, &family.sign_in, session)
+}
+
+fn subject(holder: &Holder) -> Subject {
+    match holder {
+        Holder::Customer { user, .. } => Subject::Customer(user.clone()),
+        Holder::User(user) => Subject::User(user.clone()),
+    }
+}
+
 fn renewed(family: &FamilyRecord, presented: Ticketed) -> Renewed {
-    let Holder::Customer { user, ticket } = &family.holder;
+    let basis = match &family.holder {
+        Holder::Customer { ticket, .. } => Basis::Ticket(*ticket),
+        Holder::User(user) => Basis::Account(user.clone()),
+    };
     let generation = presented.generation.saturating_add(1);
     Renewed {
         next: Ticketed {
@@ -238,13 +317,17 @@ fn renewed(family: &FamilyRecord, presented: Ticketed) -> Renewed {
             generation,
         },
         grantee: Grantee {
-            subject: Subject::Customer(user.clone()),
+            subject: subject(&family.holder),
             organization: family.organization.clone(),
             client: family.client.clone(),
             roles: family.roles,
             scope: family.scope.clone(),
             sign_in: Some(family.sign_in.clone()),
+            front: family.front,
+            session: family.session.clone(),
+            signed_in_at: family.signed_in_at,
+            claims: family.claims.clone(),
         },
-        ticket: *ticket,
+        basis,
     }
 }

@@ -1,32 +1,38 @@
 //! The closed list of grants, and the question each is preceded by: may this client use it?
 
+mod authorization_code;
 mod client_credentials;
+mod password;
 mod refresh_token;
 mod ticket;
 
 use super::request::Grant;
 use super::{Error, Granted, TokenRequest};
-use crate::domain::Cx;
 use crate::domain::clients::{Client, GrantType};
+use crate::domain::{Cx, Front};
 
 pub(super) fn grant(
     cx: &Cx<'_>,
     client: &Client,
     request: &TokenRequest,
-    usual_scope: &str,
+    front: Front,
 ) -> Result<Granted, Error> {
     let (needed, name) = match &request.grant {
         Grant::ClientCredentials => (GrantType::ClientCredentials, "client_credentials"),
         Grant::RefreshToken(_) => (GrantType::RefreshToken, "refresh_token"),
         Grant::Ticket(_) => (GrantType::Ticket, "ticket"),
+        Grant::AuthorizationCode(_) => (GrantType::AuthorizationCode, "authorization_code"),
+        Grant::Password(_) => (GrantType::Password, "password"),
     };
     if !client.grants.contains(&needed) {
         return Err(Error::UnauthorizedGrant(name.to_owned()));
     }
     let scope = request.scope.as_deref();
     match &request.grant {
-        Grant::ClientCredentials => client_credentials::grant(cx, client, scope, usual_scope),
+        Grant::ClientCredentials => client_credentials::grant(cx, client, scope, front),
         Grant::RefreshToken(token) => refresh_token::grant(cx, client, token, scope),
-        Grant::Ticket(id) => ticket::grant(cx, client, id.as_ref(), scope, usual_scope),
+        Grant::AuthorizationCode(request) => authorization_code::grant(cx, client, request),
+        Grant::Password(request) => password::grant(cx, client, request, scope, front),
+        Grant::Ticket(id) => ticket::grant(cx, client, id.as_ref(), scope, front),
     }
 }

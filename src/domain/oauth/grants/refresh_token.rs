@@ -4,9 +4,11 @@ use super::super::{Error, Granted, scope};
 use super::ticket::extras;
 use crate::domain::Cx;
 use crate::domain::clients::Client;
+use crate::domain::oidc::id_token::{self, About};
 use crate::domain::tickets::{self, Facts};
-use crate::domain::tokens::refresh::{self, Refusal, Renewed, Ticketed};
-use crate::domain::tokens::{self, Thing};
+use crate::domain::tokens::refresh::{self, Basis, Refusal, Renewed, Ticketed};
+use crate::domain::tokens::{self, Thing, ping};
+use crate::domain::users::{self, User};
 use crate::kernel::{Fault, Secret};
 use crate::store::{Tx, Verdict};
 
@@ -19,36 +21,60 @@ pub(super) fn grant(
     let presented = refresh::parse(cx.appliance, presented.expose()).ok_or(UNKNOWN)?;
     let turn = cx.appliance.ended().turn();
     let outcome = cx.write(|tx| renew(tx, cx, client, presented, asked))?;
-    let (renewed, facts, scope) = match outcome {
-        Outcome::Renewed(renewed, facts, scope) => (renewed, facts, scope),
+    let next = match outcome {
+        Outcome::Renewed(next) => next,
         Outcome::Reused(thing) => {
             turn.ended(thing);
             return Err(UNKNOWN);
         }
     };
     drop(turn);
-    let mut grantee = renewed.grantee.clone();
-    grantee.scope.clone_from(&scope);
-    let device_id = grantee
-        .sign_in
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let Next { renewed, bearer } = *next;
+    let grantee = &renewed.grantee;
+    let access = tokens::mint(cx, grantee, client)?;
+    let (customer, id_token) = match bearer {
+        Bearer::Customer(facts) => {
+            let sign_in = grantee.sign_in.as_ref();
+            let device_id = sign_in.map(ToString::to_string).unwrap_or_default();
+            (Some(extras(&facts, device_id)), None)
+        }
+        Bearer::User(user) => {
+            // OpenID Connect Core §12.2: the same person at the same time, and no nonce.
+            let about = About::renewed(&access);
+            (
+                None,
+                id_token::when_asked(cx, client, grantee, &user, &about)?,
+            )
+        }
+    };
     Ok(Granted {
-        access: tokens::mint(cx, &grantee, client)?,
+        access,
         refresh: Some(renewed.token(cx)),
+        id_token,
+        ping: ping::of(cx, grantee)?,
         sub: grantee.subject.sub(),
-        organization: grantee.organization,
-        customer: Some(extras(&facts, device_id)),
-        scope,
+        organization: grantee.organization.clone(),
+        customer,
+        scope: grantee.scope.clone(),
     })
 }
 
 const UNKNOWN: Error = Error::InvalidRefreshToken("Invalid refresh token");
 
 enum Outcome {
-    Renewed(Box<Renewed>, Box<Facts>, String),
+    Renewed(Box<Next>),
     Reused(Thing),
+}
+
+/// What the accepted token leads to, its grantee brought up to date.
+struct Next {
+    renewed: Renewed,
+    bearer: Bearer,
+}
+
+enum Bearer {
+    Customer(Facts),
+    User(User),
 }
 
 fn renew(
@@ -58,7 +84,7 @@ fn renew(
     presented: Ticketed,
     asked: Option<&str>,
 ) -> Result<Verdict<Outcome, Error>, Fault> {
-    let renewed = match refresh::look(tx, cx, presented, client)? {
+    let mut renewed = match refresh::look(tx, cx, presented, client)? {
         Ok(renewed) => renewed,
         Err(Refusal::Reused(sign_in)) => {
             refresh::end(tx, cx, presented)?;
@@ -71,18 +97,34 @@ fn renew(
         }
         Err(Refusal::Expired) => return Ok(Verdict::Discard(Error::ExpiredRefreshToken)),
     };
-    let facts = match tickets::may_renew(tx, cx, renewed.ticket)? {
-        Ok(facts) => facts,
-        Err(refusal) => return Ok(Verdict::Discard(Error::Ticket(refusal))),
+    let bearer = match bearer(tx, cx, &renewed.basis)? {
+        Ok(bearer) => bearer,
+        Err(error) => return Ok(Verdict::Discard(error)),
     };
-    let scope = match scope::narrow(&renewed.grantee.scope, asked) {
+    if let Bearer::User(user) = &bearer {
+        renewed.grantee.roles = user.roles;
+    }
+    renewed.grantee.scope = match scope::narrow(&renewed.grantee.scope, asked) {
         Ok(scope) => scope,
         Err(error) => return Ok(Verdict::Discard(error)),
     };
     refresh::rotate(tx, cx, presented, client)?;
-    Ok(Verdict::Commit(Outcome::Renewed(
-        Box::new(renewed),
-        Box::new(facts),
-        scope,
-    )))
+    Ok(Verdict::Commit(Outcome::Renewed(Box::new(Next {
+        renewed,
+        bearer,
+    }))))
+}
+
+/// Whoever the family speaks for, if the ticket or the account still holds.
+fn bearer(tx: &Tx<'_>, cx: &Cx<'_>, basis: &Basis) -> Result<Result<Bearer, Error>, Fault> {
+    match basis {
+        Basis::Ticket(digest) => {
+            let facts = tickets::may_renew(tx, cx, *digest)?;
+            Ok(facts.map(Bearer::Customer).map_err(Error::Ticket))
+        }
+        Basis::Account(id) => {
+            let user = users::load(tx, id)?.filter(|user| user.disabled.is_none());
+            Ok(user.map(Bearer::User).ok_or(UNKNOWN))
+        }
+    }
 }

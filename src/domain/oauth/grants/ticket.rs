@@ -1,12 +1,12 @@
 //! A ticket for tokens: the customer's way in, under both contracts.
 
 use super::super::{CustomerExtras, Error, Granted, scope};
-use crate::domain::Cx;
 use crate::domain::access::{Role, Roles, Subject};
 use crate::domain::clients::Client;
 use crate::domain::tickets::{self, Facts, Redemption, Refusal};
 use crate::domain::tokens::refresh::{self, NewFamily};
 use crate::domain::tokens::{self, Grantee};
+use crate::domain::{Cx, Front};
 use crate::kernel::TicketId;
 use crate::store::Verdict;
 
@@ -15,9 +15,9 @@ pub(super) fn grant(
     client: &Client,
     id: Option<&TicketId>,
     asked: Option<&str>,
-    usual_scope: &str,
+    front: Front,
 ) -> Result<Granted, Error> {
-    let scope = scope::grant(client, asked, usual_scope)?;
+    let scope = scope::grant(client, asked, front.usual_scope())?;
     let id = id.ok_or(Error::Ticket(Refusal::NotFound))?;
     let family = NewFamily::draw(cx);
     let facts = cx.write(|tx| {
@@ -30,7 +30,7 @@ pub(super) fn grant(
                 return Ok(Verdict::Discard(Error::TooManyGuesses(wait)));
             }
         };
-        let grantee = grantee(client, &ticket.facts, &family, &scope);
+        let grantee = grantee(client, &ticket.facts, &family, &scope, front);
         let of = (
             &ticket.facts.user,
             tickets::digest(cx, id),
@@ -39,10 +39,12 @@ pub(super) fn grant(
         refresh::open_for_customer(tx, cx, &family, client, &grantee, of)?;
         Ok(Verdict::Commit(ticket.facts))
     })?;
-    let grantee = grantee(client, &facts, &family, &scope);
+    let grantee = grantee(client, &facts, &family, &scope, front);
     Ok(Granted {
         access: tokens::mint(cx, &grantee, client)?,
         refresh: Some(family.token(cx)),
+        id_token: None,
+        ping: None,
         sub: grantee.subject.sub(),
         organization: grantee.organization,
         customer: Some(extras(&facts, family.sign_in.to_string())),
@@ -50,7 +52,13 @@ pub(super) fn grant(
     })
 }
 
-fn grantee(client: &Client, facts: &Facts, family: &NewFamily, scope: &str) -> Grantee {
+fn grantee(
+    client: &Client,
+    facts: &Facts,
+    family: &NewFamily,
+    scope: &str,
+    front: Front,
+) -> Grantee {
     Grantee {
         subject: Subject::Customer(facts.user.clone()),
         organization: facts.organization.clone(),
@@ -58,6 +66,10 @@ fn grantee(client: &Client, facts: &Facts, family: &NewFamily, scope: &str) -> G
         roles: Roles::of(&[Role::Customer]),
         scope: scope.to_owned(),
         sign_in: Some(family.sign_in.clone()),
+        front,
+        session: None,
+        signed_in_at: None,
+        claims: Vec::new(),
     }
 }
 

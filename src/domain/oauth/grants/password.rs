@@ -1,0 +1,96 @@
+//! A name and a password for tokens (RFC 6749 §4.3). RFC 9700 §2.4 forbids it and both contracts document it, so it
+//! exists only for clients it was switched on for, and each use is on the record.
+
+use super::super::request::PasswordRequest;
+use super::super::{Error, Granted, scope};
+use crate::domain::access::Subject;
+use crate::domain::audit::{self, Event};
+use crate::domain::clients::{Client, GrantType};
+use crate::domain::oidc::id_token::{self, About};
+use crate::domain::sign_in::password::{self, Attempt, Refusal};
+use crate::domain::tokens::refresh::{self, NewFamily};
+use crate::domain::tokens::{self, Grantee, ping};
+use crate::domain::users::User;
+use crate::domain::{Cx, Front};
+use crate::store::Verdict;
+
+pub(super) fn grant(
+    cx: &Cx<'_>,
+    client: &Client,
+    request: &PasswordRequest,
+    asked: Option<&str>,
+    front: Front,
+) -> Result<Granted, Error> {
+    let scope = scope::grant(client, asked, front.usual_scope())?;
+    let user = password::check(cx, &attempt(request))?;
+    let family = NewFamily::draw(cx);
+    let grantee = grantee(cx, client, &user, &family, scope, front);
+    let refreshes = client.may(GrantType::RefreshToken);
+    cx.write(|tx| {
+        if refreshes {
+            refresh::open_for_user(tx, cx, &family, client, &grantee, &user.id)?;
+        }
+        let event = Event {
+            action: "user.signed_in_by_password_grant",
+            by: client.id.as_str(),
+            to: user.id.as_str(),
+            organization: Some(&user.organization),
+        };
+        audit::record(tx, cx, &event)?;
+        Ok(Verdict::<(), Error>::Commit(()))
+    })?;
+    let access = tokens::mint(cx, &grantee, client)?;
+    let about = About::renewed(&access);
+    let id_token = id_token::when_asked(cx, client, &grantee, &user, &about)?;
+    Ok(Granted {
+        refresh: refreshes.then(|| family.token(cx)),
+        id_token,
+        ping: ping::of(cx, &grantee)?,
+        access,
+        sub: grantee.subject.sub(),
+        scope: grantee.scope,
+        organization: grantee.organization,
+        customer: None,
+    })
+}
+
+fn attempt(request: &PasswordRequest) -> Attempt<'_> {
+    Attempt {
+        tenant: None,
+        name: &request.username,
+        password: &request.password,
+        device: None,
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Wrong => Self::InvalidGrant("Bad credentials"),
+            Refusal::Expired(_) => Self::InvalidGrant("User credentials have expired"),
+            Refusal::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+fn grantee(
+    cx: &Cx<'_>,
+    client: &Client,
+    user: &User,
+    family: &NewFamily,
+    scope: String,
+    front: Front,
+) -> Grantee {
+    Grantee {
+        subject: Subject::User(user.id.clone()),
+        organization: user.organization.clone(),
+        client: client.id.clone(),
+        roles: user.roles,
+        scope,
+        sign_in: Some(family.sign_in.clone()),
+        front,
+        session: None,
+        signed_in_at: Some(cx.now),
+        claims: Vec::new(),
+    }
+}
