@@ -54,3 +54,6 @@ pub mod d0016_one_batch_for_many_transactions {}
 
 #[doc = include_str!("decisions/0017-heads-are-judged-on-the-wire.md")]
 pub mod d0017_heads_are_judged_on_the_wire {}
+
+#[doc = include_str!("decisions/0018-signing-keys-have-a-life.md")]
+pub mod d0018_signing_keys_have_a_life {}

@@ -11,7 +11,7 @@
 //! | [`crypto`] | algorithms behind narrow functions | kernel |
 //! | [`store`] | typed tables, transactions, the commit barrier | kernel, `crypto::seal` |
 //! | [`domain`] | what is true: features, their rules and records | kernel, crypto, store |
-//! | [`render`] | values to bytes: calendars | kernel, domain's values |
+//! | [`render`] | values to bytes: calendars, pages | kernel, domain's values |
 //! | [`config`] | what an operator sets | kernel, `domain::policy` |
 //! | [`http`] | who reaches us over the network, and in which words we answer | kernel, domain, render |
 //! | [`adapters`] | reaching others | kernel |

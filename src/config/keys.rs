@@ -70,7 +70,7 @@ pub(super) struct Draft {
 }
 
 /// Sections in the order of the example, and what each is about.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 10] = [
     ("server", "Where the appliance is reached."),
     (
         "tls",
@@ -83,12 +83,17 @@ const SECTIONS: [(&str, &str); 8] = [
     ),
     ("tokens", "How long tokens live."),
     ("signing", "How long the keys that sign tokens are used."),
+    ("sessions", "How long a browser stays signed in."),
+    (
+        "passwords",
+        "What people's passwords must be, and how often they may be guessed at.",
+    ),
     ("limits", "How much is taken on at once."),
     ("log", "What is written to the log."),
 ];
 
 /// Every setting there is.
-pub(super) const KEYS: [Key; 27] = [
+pub(super) const KEYS: [Key; 32] = [
     Key {
         path: "server.listen",
         shown: Shown::Default("\"127.0.0.1:8443\""),
@@ -248,6 +253,47 @@ pub(super) const KEYS: [Key; 27] = [
             draft.config.policy.signing.publish_before = HOUR * value;
         }),
         doc: "How long a key is in the key set before it signs, so that everyone has seen it by then.",
+    },
+    Key {
+        path: "sessions.idle_seconds",
+        shown: Shown::Default("43200"),
+        kind: Kind::Seconds(60, YEAR, |draft, value| {
+            draft.config.policy.sessions.idle = value;
+        }),
+        doc: "How long a browser that nobody uses stays signed in: twelve hours.",
+    },
+    Key {
+        path: "sessions.absolute_seconds",
+        shown: Shown::Default("604800"),
+        kind: Kind::Seconds(60, YEAR, |draft, value| {
+            draft.config.policy.sessions.absolute = value;
+        }),
+        doc: "How long a browser stays signed in at most: seven days.",
+    },
+    Key {
+        path: "passwords.min_length",
+        shown: Shown::Default("12"),
+        kind: Kind::Count(8, 128, |draft, value| {
+            let length = usize::try_from(value).unwrap_or(usize::MAX);
+            draft.config.policy.passwords.min_length = length;
+        }),
+        doc: "The fewest characters a new password has.",
+    },
+    Key {
+        path: "passwords.wrong_per_account_per_day",
+        shown: Shown::Default("50"),
+        kind: Kind::Count(1, 1_000_000, |draft, value| {
+            draft.config.policy.passwords.wrong_per_account_per_day = value;
+        }),
+        doc: "Wrong passwords for one account looked at in a day from browsers and networks it was never signed in from, in all.",
+    },
+    Key {
+        path: "passwords.wrong_per_known_place_per_day",
+        shown: Shown::Default("20"),
+        kind: Kind::Count(1, 1_000_000, |draft, value| {
+            draft.config.policy.passwords.wrong_per_known_place_per_day = value;
+        }),
+        doc: "Wrong passwords for one account looked at in a day from each browser or network it was signed in from.",
     },
     Key {
         path: "limits.connections",

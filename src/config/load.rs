@@ -217,6 +217,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Format, Level, Limits, example};
+    use crate::domain::policy::{PasswordPolicy, SessionPolicy};
 
     const EXAMPLE: &str = include_str!("../../packaging/config/admit.toml");
 
@@ -345,6 +346,13 @@ mod tests {
             [signing]
             rotate_days = 74
             publish_hours = 75
+            [sessions]
+            idle_seconds = 74
+            absolute_seconds = 75
+            [passwords]
+            min_length = 76
+            wrong_per_account_per_day = 77
+            wrong_per_known_place_per_day = 78
             [limits]
             connections = 71
             connections_per_address = 0x48
@@ -394,6 +402,17 @@ mod tests {
         let signing = &config.policy.signing;
         assert_eq!(signing.rotate_every, Duration::from_hours(24 * 74));
         assert_eq!(signing.publish_before, Duration::from_hours(75));
+        let sessions = SessionPolicy {
+            idle: Duration::from_secs(74),
+            absolute: Duration::from_secs(75),
+        };
+        assert_eq!(config.policy.sessions, sessions);
+        let passwords = PasswordPolicy {
+            min_length: 76,
+            wrong_per_account_per_day: 77,
+            wrong_per_known_place_per_day: 78,
+        };
+        assert_eq!(config.policy.passwords, passwords);
         let limits = Limits {
             connections: 71,
             connections_per_address: 72,

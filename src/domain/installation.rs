@@ -7,10 +7,9 @@ use super::applications::{self, Application, Platform};
 use super::audit::{self, Event};
 use super::clients::{self, Client, DEFAULT_SCOPES, GrantType, secret};
 use super::organizations::{self, Organization};
-use super::users::{self, User};
+use super::users::{self, Password, User};
 use super::{Appliance, Cx, Front};
 use crate::crypto::jws::Algorithm;
-use crate::crypto::password;
 use crate::kernel::{
     ApplicationId, BaseUrl, ClientId, Fault, OrgId, Properties, Secret, Timestamp, UserId,
 };
@@ -89,7 +88,7 @@ pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
         name: "default".into(),
         created_at: now,
     };
-    let admin_password = Secret::new(cx.entropy().word(PASSWORD_LENGTH, PASSWORD_ALPHABET));
+    let password = Password::draw(cx)?;
     let client_secret = secret::draw(cx);
     let id = ClientId::draw(cx.entropy());
     let client = Client {
@@ -116,7 +115,7 @@ pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
             id: UserId::draw(cx.entropy()),
             organization: organization.id.clone(),
             name: "admin".into(),
-            dbid: FIRST_DBID,
+            dbid: users::FIRST_DBID,
             display_name: None,
             first_name: None,
             last_name: None,
@@ -127,7 +126,7 @@ pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
             address: None,
             locale: None,
             roles: Roles::of(&[Role::Admin]),
-            password: password::hash(&admin_password, cx.entropy())?,
+            password: password.hash().to_owned(),
             password_expired: false,
             password_changed_at: now,
             disabled: None,
@@ -137,7 +136,7 @@ pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
         client,
         customer,
         organization,
-        admin_password,
+        admin_password: password.shown().clone(),
         client_secret,
     })
 }
@@ -171,11 +170,6 @@ pub fn settle(cx: &Cx<'_>, plan: &Plan) -> Result<(), Fault> {
         Ok(Verdict::<(), Fault>::Commit(()))
     })
 }
-
-/// Twenty characters of fifty-five are 115 bits.
-const PASSWORD_LENGTH: usize = 20;
-const PASSWORD_ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-const FIRST_DBID: u32 = 101;
 
 fn customer_id() -> Result<ClientId, Fault> {
     clients::CUSTOMER

@@ -18,6 +18,8 @@ pub const ALL: &[(&str, &str, &str)] = &[
     ("audit", "instant, sequence", "audit"),
     ("audit_head", "0", "audit"),
     ("clients", "client id", "clients"),
+    ("clients_by_org", "organization id, client id", "clients"),
+    ("clients_gone", "client id", "clients"),
     ("clock", "0", "domain"),
     ("codes", "digest of the code", "oauth"),
     ("ended", "kind, id", "tokens"),
@@ -26,6 +28,7 @@ pub const ALL: &[(&str, &str, &str)] = &[
     ("families", "family id", "tokens"),
     ("installation", "0", "installation"),
     ("organizations", "organization id", "organizations"),
+    ("organizations_by_name", "canonical name", "organizations"),
     ("sessions", "session id", "sessions"),
     ("signing_keys", "key id", "signing"),
     ("throttles", "kind, subject", "throttle"),
@@ -34,6 +37,7 @@ pub const ALL: &[(&str, &str, &str)] = &[
     ("tickets_gone", "keyed digest of the id", "tickets"),
     ("users", "user id", "users"),
     ("users_by_name", "organization id, canonical name", "users"),
+    ("users_last_dbid", "0", "users"),
 ];
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::store::{Key, Record, Table, Tx};
 
 const THROTTLES: Table<(u8, String), ThrottleRecord> = Table::named("throttles");
 
-/// What is counted. Each counts within windows of one hour, except the last.
+/// What is counted, each within a window of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counter<'a> {
     /// Ids of no ticket, presented from one network.
@@ -19,8 +19,20 @@ pub enum Counter<'a> {
     WrongShortTickets,
     /// Refusals of one ticket that exists, by the user id it was given.
     RefusedTicket(&'a UserId),
-    /// Tickets redeemed from one network within a day: it is not a guesser's.
+    /// Tickets redeemed from one network: it is not a guesser's.
     RedeemedTickets(Network),
+    /// Wrong passwords for one account from browsers and networks it was never signed in from.
+    WrongPasswords(&'a UserId),
+    /// Wrong passwords for one account from one browser or network it was signed in from.
+    WrongPasswordsFrom(&'a UserId, &'a str),
+    /// Passwords for names of no account: every name falls into one of few numbers, so that nobody fills the disk.
+    WrongNames(u8),
+    /// Sign-ins of one account from one network: its owner is at home there.
+    SignedInFrom(&'a UserId, Network),
+    /// Refusals of one account, or of one number of [`Counter::WrongNames`].
+    RefusedSignIn(&'a str),
+    /// Budgets of wrong passwords that were used up, of the same.
+    UsedUpPasswords(&'a str),
 }
 
 impl Counter<'_> {
@@ -31,24 +43,40 @@ impl Counter<'_> {
             Self::WrongShortTickets => (2, String::new()),
             Self::RedeemedTickets(network) => (3, network.to_string()),
             Self::RefusedTicket(user) => (4, user.to_string()),
+            Self::WrongPasswords(user) => (5, user.to_string()),
+            // No user id has a space.
+            Self::WrongPasswordsFrom(user, place) => (6, format!("{user} {place}")),
+            Self::WrongNames(number) => (7, number.to_string()),
+            Self::SignedInFrom(user, network) => (8, format!("{user} {network}")),
+            Self::RefusedSignIn(whose) => (9, whose.to_owned()),
+            Self::UsedUpPasswords(whose) => (10, whose.to_owned()),
         }
     }
 
     fn window(self) -> Duration {
         match self {
-            Self::WrongTickets(_) | Self::WrongShortTickets | Self::RefusedTicket(_) => {
-                Duration::from_hours(1)
-            }
-            Self::RedeemedTickets(_) => Duration::from_hours(24),
+            Self::WrongTickets(_)
+            | Self::WrongShortTickets
+            | Self::RefusedTicket(_)
+            | Self::RefusedSignIn(_) => Duration::from_hours(1),
+            Self::RedeemedTickets(_)
+            | Self::WrongPasswords(_)
+            | Self::WrongPasswordsFrom(..)
+            | Self::WrongNames(_)
+            | Self::UsedUpPasswords(_) => DAY,
+            Self::SignedInFrom(..) => 30 * DAY,
         }
     }
 }
+
+const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct ThrottleRecord {
     opened_at: Timestamp,
     closes_at: Timestamp,
     count: u32,
+    confirmed_at: Option<Timestamp>,
 }
 
 impl Record for ThrottleRecord {
@@ -62,35 +90,90 @@ pub struct Reading {
     pub count: u32,
     /// How long until a new window opens.
     pub left: Duration,
+    /// When what was counted last was confirmed, if anything was.
+    pub confirmed_at: Option<Timestamp>,
 }
 
 /// What `counter` shows now.
 pub fn read(tx: &Tx<'_>, now: Timestamp, counter: Counter<'_>) -> Result<Reading, Fault> {
-    let open = tx
-        .get(&THROTTLES, &counter.key())?
-        .filter(|record| now < record.closes_at);
+    let open = open(tx, now, counter)?;
     Ok(open.map_or(
         Reading {
             count: 0,
             left: Duration::ZERO,
+            confirmed_at: None,
         },
         |record| Reading {
             count: record.count,
             left: record.closes_at.since(now),
+            confirmed_at: record.confirmed_at,
         },
     ))
 }
 
 /// Counts once.
 pub fn count(tx: &Tx<'_>, now: Timestamp, counter: Counter<'_>) -> Result<(), Fault> {
-    let key = counter.key();
-    let open = tx
-        .get(&THROTTLES, &key)?
-        .filter(|record| now < record.closes_at);
-    if let Some(mut record) = open {
-        record.count = record.count.saturating_add(1);
-        return tx.put(&THROTTLES, &key, &record);
+    let Some(mut record) = open(tx, now, counter)? else {
+        return begin(tx, now, counter);
+    };
+    record.count = record.count.saturating_add(1);
+    tx.put(&THROTTLES, &counter.key(), &record)
+}
+
+/// Takes back what was counted at `now`; not out of a window that somebody else has opened since.
+pub fn take_back(tx: &Tx<'_>, now: Timestamp, counter: Counter<'_>) -> Result<(), Fault> {
+    let record = open(tx, now, counter)?.filter(|record| record.opened_at <= now);
+    let Some(mut record) = record else {
+        return Ok(());
+    };
+    record.count = record.count.saturating_sub(1);
+    tx.put(&THROTTLES, &counter.key(), &record)
+}
+
+/// What was counted turned out to be what is counted here.
+pub fn confirm(tx: &Tx<'_>, now: Timestamp, counter: Counter<'_>) -> Result<(), Fault> {
+    let Some(mut record) = open(tx, now, counter)? else {
+        return Ok(());
+    };
+    record.confirmed_at = record.confirmed_at.max(Some(now));
+    tx.put(&THROTTLES, &counter.key(), &record)
+}
+
+/// Writes a counter as it stands: for whoever must not be told by the time it took that nothing was counted.
+pub fn leave(tx: &Tx<'_>, now: Timestamp, counter: Counter<'_>) -> Result<(), Fault> {
+    match open(tx, now, counter)? {
+        Some(record) => tx.put(&THROTTLES, &counter.key(), &record),
+        None => Ok(()),
     }
+}
+
+/// Counts once, and the window begins anew; at most once a day, so that few uses write.
+pub fn renew(tx: &Tx<'_>, now: Timestamp, counter: Counter<'_>) -> Result<(), Fault> {
+    let left = read(tx, now, counter)?.left;
+    if counter.window().saturating_sub(left) < DAY {
+        return Ok(());
+    }
+    begin(tx, now, counter)
+}
+
+/// Forgets what was counted.
+pub fn forget(tx: &Tx<'_>, counter: Counter<'_>) -> Result<(), Fault> {
+    tx.remove(&THROTTLES, &counter.key())?;
+    Ok(())
+}
+
+/// The record of a window that has not closed.
+fn open(
+    tx: &Tx<'_>,
+    now: Timestamp,
+    counter: Counter<'_>,
+) -> Result<Option<ThrottleRecord>, Fault> {
+    let record = tx.get(&THROTTLES, &counter.key())?;
+    Ok(record.filter(|record| now < record.closes_at))
+}
+
+fn begin(tx: &Tx<'_>, now: Timestamp, counter: Counter<'_>) -> Result<(), Fault> {
+    let key = counter.key();
     let closes_at = now.after(counter.window());
     tx.put(
         &THROTTLES,
@@ -99,6 +182,7 @@ pub fn count(tx: &Tx<'_>, now: Timestamp, counter: Counter<'_>) -> Result<(), Fa
             opened_at: now,
             closes_at,
             count: 1,
+            confirmed_at: None,
         },
     )?;
     let mut due = Vec::new();

@@ -10,14 +10,17 @@ use std::time::Duration;
 use admit::compose::{World, compose, first_run_file};
 use admit::config::{Config, MasterKeySource};
 use admit::crypto::jws::Algorithm;
-use admit::domain::access::Role;
-use admit::domain::admin::{self, NewClient};
-use admit::domain::clients::GrantType;
+use admit::domain::access::{By, Role};
+use admit::domain::admin::{organization, user};
+use admit::domain::clients::{self, Facts, GrantType, NewClient, Registered};
 use admit::domain::policy::Policy;
+use admit::domain::users::{Details, NewUser};
 use admit::domain::{Appliance, Cx};
 use admit::http::tls::{self, Certificate};
 use admit::http::{self, AllowedHosts, Limits, Served, Settings, TrustedProxies};
-use admit::kernel::{Clock, Entropy, ManualClock, OrgId, SeededEntropy, SystemClock, Timestamp};
+use admit::kernel::{
+    Clock, Entropy, ManualClock, OrgId, SeededEntropy, SystemClock, Timestamp, UserId,
+};
 use admit::store::{Disk, RealDisk};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -75,6 +78,14 @@ pub(crate) struct Server {
 pub(crate) struct Credentials {
     pub(crate) id: String,
     pub(crate) secret: String,
+}
+
+/// A person with an account, who knows the password.
+#[derive(Clone)]
+pub(crate) struct Enrolled {
+    pub(crate) id: UserId,
+    pub(crate) name: String,
+    pub(crate) password: String,
 }
 
 impl Server {
@@ -213,9 +224,9 @@ impl Server {
     /// Another organization, founded by the operator.
     pub(crate) fn found(&self, name: &str) -> OrgId {
         let cx = self.appliance.own_context();
-        let founded = admin::found_organization(&cx, name).unwrap();
+        let founded = organization::create(&cx, &By::operator(), name).unwrap();
         self.settle(&cx);
-        founded
+        founded.id
     }
 
     /// A client with these roles, registered by the operator.
@@ -235,20 +246,66 @@ impl Server {
         grants: &[GrantType],
         signing: Algorithm,
     ) -> Credentials {
+        let facts = Facts {
+            roles: Some(roles.to_vec()),
+            grants: Some(grants.to_vec()),
+            signing: Some(signing),
+            ..Facts::default()
+        };
+        self.register_client(organization, facts)
+    }
+
+    /// A confidential client of which these are the facts, registered by the operator.
+    pub(crate) fn register_client(&self, organization: &OrgId, facts: Facts) -> Credentials {
+        let registered = self.registered(organization, false, facts);
+        Credentials {
+            id: registered.client.id.to_string(),
+            secret: registered.secret.unwrap().expose().clone(),
+        }
+    }
+
+    /// A public client of which these are the facts; its id.
+    pub(crate) fn register_public(&self, organization: &OrgId, facts: Facts) -> String {
+        self.registered(organization, true, facts)
+            .client
+            .id
+            .to_string()
+    }
+
+    /// An account in the first organization, with these roles and a drawn password.
+    pub(crate) fn user(&self, name: &str, roles: &[Role]) -> Enrolled {
+        let details = Details {
+            roles: Some(roles.to_vec()),
+            ..Details::default()
+        };
+        self.enroll(&NewUser {
+            name: name.to_owned(),
+            details,
+        })
+    }
+
+    /// An account in the first organization.
+    pub(crate) fn enroll(&self, new: &NewUser) -> Enrolled {
+        let cx = self.appliance.own_context();
+        let enrolled = user::create(&cx, &By::operator(), &self.organization(), new).unwrap();
+        self.settle(&cx);
+        Enrolled {
+            id: enrolled.user.id,
+            name: enrolled.user.name,
+            password: enrolled.password.shown().expose().clone(),
+        }
+    }
+
+    fn registered(&self, organization: &OrgId, public: bool, facts: Facts) -> Registered {
         let cx = self.appliance.own_context();
         let new = NewClient {
-            organization: organization.clone(),
-            description: "made by a test".into(),
-            roles: roles.to_vec(),
-            grants: grants.to_vec(),
-            signing,
+            id: None,
+            public,
+            facts,
         };
-        let registered = admin::register_client(&cx, new).unwrap();
+        let registered = clients::register(&cx, &By::operator(), organization, &new).unwrap();
         self.settle(&cx);
-        Credentials {
-            id: registered.id.to_string(),
-            secret: registered.secret.expose().clone(),
-        }
+        registered
     }
 }
 

@@ -10,7 +10,7 @@ use crate::kernel::{ClientId, OrgId, SessionId, SignInId, Timestamp, TokenId, Us
 pub use rules::{Action, Denied};
 
 /// What a caller may be. Supervisors and administrators hold what stands below them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// A customer holding a ticket.
     Customer,
@@ -42,6 +42,22 @@ impl Role {
             .iter()
             .find(|(role, ..)| *role == self)
             .map_or("", |(_, _, authority)| authority)
+    }
+
+    /// As an operator writes it, such as `Agent`.
+    pub fn name(self) -> &'static str {
+        ROLES
+            .iter()
+            .find(|(role, ..)| *role == self)
+            .map_or("", |(_, name, _)| name)
+    }
+
+    /// The role an operator writes so, if a user or a client can be given it: customers are made by tickets alone.
+    pub fn named(name: &str) -> Option<Self> {
+        let found = ROLES.iter().find(|(_, known, _)| *known == name);
+        found
+            .map(|(role, ..)| *role)
+            .filter(|role| *role != Self::Customer)
     }
 
     fn bit(self) -> u8 {
@@ -78,6 +94,15 @@ impl Roles {
             .map(|name| known(name).map(|(role, ..)| *role))
             .collect::<Option<Vec<_>>>()
             .map(|roles| Self::of(&roles))
+    }
+
+    /// The set as an operator reads it, lowest role first.
+    pub fn names(self) -> Vec<&'static str> {
+        ROLES
+            .iter()
+            .filter(|(role, ..)| self.has(*role))
+            .map(|(_, name, _)| *name)
+            .collect()
     }
 
     /// Whether the set has `role`.
@@ -198,6 +223,62 @@ impl Caller {
     /// The claims asked for from user info one by one (OpenID Connect Core §5.5).
     pub fn claims(&self) -> &[String] {
         &self.claims
+    }
+}
+
+/// Who changes facts, and how far that reaches.
+#[derive(Debug, Clone)]
+pub struct By {
+    who: String,
+    reach: Option<(OrgId, Roles)>,
+}
+
+impl By {
+    /// Whoever holds the machine: everything.
+    pub fn operator() -> Self {
+        Self {
+            who: "operator".into(),
+            reach: None,
+        }
+    }
+
+    /// The bearer of a token.
+    pub fn caller(caller: &Caller) -> Self {
+        Self::subject(&caller.subject, &caller.organization, caller.roles)
+    }
+
+    /// Someone who has proved in another way who it is.
+    pub fn subject(subject: &Subject, organization: &OrgId, roles: Roles) -> Self {
+        Self {
+            who: subject.sub(),
+            reach: Some((organization.clone(), roles)),
+        }
+    }
+
+    /// As the audit names it.
+    pub fn who(&self) -> &str {
+        &self.who
+    }
+
+    /// Whether it is the operator.
+    pub fn is_operator(&self) -> bool {
+        self.reach.is_none()
+    }
+
+    /// Whether it may do `action` at all.
+    pub fn may(&self, action: Action) -> Result<(), Denied> {
+        match &self.reach {
+            None => Ok(()),
+            Some((_, roles)) => rules::allows(*roles, action),
+        }
+    }
+
+    /// Whether what belongs to `owner` exists for it; another organization's is a 404.
+    pub fn sees(&self, owner: &OrgId) -> bool {
+        match &self.reach {
+            None => true,
+            Some((own, roles)) => own == owner || roles.has(Role::Service),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The whole authorisation table: which role may do which action, in whose organization.
 
-use super::{Caller, Role};
+use super::{Caller, Role, Roles};
 use crate::kernel::OrgId;
 
 /// What somebody may want to do.
@@ -14,6 +14,8 @@ pub enum Action {
     ReadTicket,
     /// Name a room for people to meet in.
     OpenRoom,
+    /// Register, see, change or delete the organization's clients.
+    ManageClients,
 }
 
 /// The caller may not: 403.
@@ -21,17 +23,29 @@ pub enum Action {
 #[error("{0}")]
 pub struct Denied(&'static str);
 
+impl Denied {
+    /// What reaches every organization is made and changed by whoever holds the machine.
+    pub const OPERATOR_ONLY: Self =
+        Self("only the operator may make or change the client of an internal service");
+}
+
 const LACKS_ROLE: Denied = Denied("Access is denied");
 const OTHER_ORGANIZATION: Denied = Denied("only an internal service may name another organization");
 
 /// Whether the caller's roles allow the action.
 pub fn may(caller: &Caller, action: Action) -> Result<(), Denied> {
+    allows(caller.roles, action)
+}
+
+/// Whether these roles allow the action.
+pub(super) fn allows(roles: Roles, action: Action) -> Result<(), Denied> {
     let allowed = match action {
         Action::IssueTicket | Action::ManageTicket | Action::ReadTicket | Action::OpenRoom => {
             [Role::Agent, Role::Service]
         }
+        Action::ManageClients => [Role::Admin, Role::Service],
     };
-    if allowed.iter().any(|role| caller.roles.has(*role)) {
+    if allowed.iter().any(|role| roles.has(*role)) {
         Ok(())
     } else {
         Err(LACKS_ROLE)
@@ -58,7 +72,7 @@ pub fn sees(caller: &Caller, owner: &OrgId) -> bool {
 mod tests {
     use super::*;
     use crate::domain::Front;
-    use crate::domain::access::{Roles, Subject};
+    use crate::domain::access::Subject;
     use crate::kernel::Timestamp;
 
     fn caller(roles: &[Role]) -> Caller {
@@ -104,6 +118,16 @@ mod tests {
             }
         }
         assert!(may(&caller(&[]), Action::ReadTicket).is_err());
+    }
+
+    #[test]
+    fn who_may_manage_clients() {
+        for role in [Role::Customer, Role::ClientService, Role::Supervisor] {
+            assert!(may(&caller(&[role]), Action::ManageClients).is_err());
+        }
+        for role in [Role::Admin, Role::Service] {
+            assert!(may(&caller(&[role]), Action::ManageClients).is_ok());
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::organizations;
 use crate::kernel::{ApplicationId, Fault, OrgId, Properties, Timestamp};
 use crate::store::{Record, Table, Tx, View};
 
@@ -66,8 +67,12 @@ pub fn find(view: &View<'_>, id: &ApplicationId) -> Result<Option<Application>, 
     }))
 }
 
-/// Keeps an application.
+/// Keeps an application, in an organization there is.
 pub fn put(tx: &Tx<'_>, application: &Application) -> Result<(), Fault> {
+    let is_new = tx.get(&APPLICATIONS, &application.id)?.is_none();
+    if is_new && !organizations::enter(tx, &application.organization)? {
+        return Err(Fault::internal("an application of no organization"));
+    }
     let record = ApplicationRecord {
         organization: application.organization.clone(),
         platform: application.platform,

@@ -2,6 +2,7 @@
 
 mod records;
 pub mod redirect;
+mod registration;
 pub mod secret;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ use crate::kernel::{ClientId, Digest, Fault, OrgId, Timestamp};
 use crate::store::Tx;
 
 pub use super::policy::ACCESS_SECONDS_MAX;
+pub use registration::{
+    Error, Facts, NewClient, Registered, delete_within, list, register, rotate_secret, seen, update,
+};
 
 /// The public client that customers' apps come as, with an empty secret: real apps have the name built in.
 pub const CUSTOMER: &str = "customer";
@@ -32,6 +36,30 @@ pub enum GrantType {
     Password,
     /// RFC 6749 §4.2, which RFC 9700 §2.1.2 advises against and contract B documents: only where switched on.
     Implicit,
+}
+
+impl GrantType {
+    /// Every one, with the word registrations and requests name it by.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::AuthorizationCode, "authorization_code"),
+        (Self::RefreshToken, "refresh_token"),
+        (Self::ClientCredentials, "client_credentials"),
+        (Self::Password, "password"),
+        (Self::Implicit, "implicit"),
+        (Self::Ticket, "urn:admit:params:oauth:grant-type:ticket"),
+    ];
+
+    /// The word it goes by.
+    pub fn word(self) -> &'static str {
+        let known = Self::ALL.iter().find(|(grant, _)| *grant == self);
+        known.map_or("", |(_, word)| word)
+    }
+
+    /// The grant that goes by this word.
+    pub fn named(word: &str) -> Option<Self> {
+        let known = Self::ALL.iter().find(|(_, known)| *known == word);
+        known.map(|(grant, _)| *grant)
+    }
 }
 
 /// An OAuth client.

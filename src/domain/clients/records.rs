@@ -1,14 +1,17 @@
-//! Clients as stored.
+//! Clients as stored, the index by organization, and the ids that were given out once and never are again.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Client, GrantType};
 use crate::crypto::jws::Algorithm;
 use crate::domain::access::Roles;
+use crate::domain::organizations;
 use crate::kernel::{ClientId, Digest, Fault, OrgId, Timestamp};
 use crate::store::{Record, Table, Tx, View};
 
 const CLIENTS: Table<ClientId, ClientRecord> = Table::named("clients");
+const CLIENTS_BY_ORG: Table<(OrgId, ClientId), ()> = Table::named("clients_by_org");
+const CLIENTS_GONE: Table<ClientId, Timestamp> = Table::named("clients_gone");
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct ClientRecord {
@@ -32,24 +35,49 @@ impl Record for ClientRecord {
     const VERSION: u8 = 1;
 }
 
+impl ClientRecord {
+    fn of(self, id: &ClientId) -> Client {
+        Client {
+            id: id.clone(),
+            organization: self.organization,
+            name: self.name,
+            description: self.description,
+            secret: self.secret,
+            roles: self.roles,
+            grants: self.grants,
+            scopes: self.scopes,
+            redirect_uris: self.redirect_uris,
+            post_logout_redirect_uris: self.post_logout_redirect_uris,
+            signing: self.signing,
+            id_token_signing: self.id_token_signing,
+            access_seconds: self.access_seconds,
+            refresh_seconds: self.refresh_seconds,
+            created_at: self.created_at,
+        }
+    }
+}
+
 pub(super) fn get(view: &View<'_>, id: &ClientId) -> Result<Option<Client>, Fault> {
-    Ok(view.get(&CLIENTS, id)?.map(|record| Client {
-        id: id.clone(),
-        organization: record.organization,
-        name: record.name,
-        description: record.description,
-        secret: record.secret,
-        roles: record.roles,
-        grants: record.grants,
-        scopes: record.scopes,
-        redirect_uris: record.redirect_uris,
-        post_logout_redirect_uris: record.post_logout_redirect_uris,
-        signing: record.signing,
-        id_token_signing: record.id_token_signing,
-        access_seconds: record.access_seconds,
-        refresh_seconds: record.refresh_seconds,
-        created_at: record.created_at,
-    }))
+    Ok(view.get(&CLIENTS, id)?.map(|record| record.of(id)))
+}
+
+pub(super) fn load(tx: &Tx<'_>, id: &ClientId) -> Result<Option<Client>, Fault> {
+    Ok(tx.get(&CLIENTS, id)?.map(|record| record.of(id)))
+}
+
+/// Whether a client has or had that id.
+pub(super) fn is_taken(tx: &Tx<'_>, id: &ClientId) -> Result<bool, Fault> {
+    Ok(tx.get(&CLIENTS, id)?.is_some() || tx.get(&CLIENTS_GONE, id)?.is_some())
+}
+
+/// Every client of the organization, in the order of their ids.
+pub(super) fn of(view: &View<'_>, organization: &OrgId) -> Result<Vec<Client>, Fault> {
+    let keys = view.scan_prefix(&CLIENTS_BY_ORG, organization, None, CLIENTS_MAX)?;
+    let mut found = Vec::with_capacity(keys.len());
+    for ((_, id), ()) in keys {
+        found.extend(get(view, &id)?);
+    }
+    Ok(found)
 }
 
 pub(super) fn put(tx: &Tx<'_>, client: &Client) -> Result<(), Fault> {
@@ -69,5 +97,24 @@ pub(super) fn put(tx: &Tx<'_>, client: &Client) -> Result<(), Fault> {
         refresh_seconds: client.refresh_seconds,
         created_at: client.created_at,
     };
+    if tx.get(&CLIENTS, &client.id)?.is_none() {
+        if !organizations::enter(tx, &client.organization)? {
+            return Err(Fault::internal("a client of no organization"));
+        }
+        let key = (client.organization.clone(), client.id.clone());
+        tx.put(&CLIENTS_BY_ORG, &key, &())?;
+    }
     tx.put(&CLIENTS, &client.id, &record)
 }
+
+pub(super) fn remove(tx: &Tx<'_>, client: &Client, now: Timestamp) -> Result<(), Fault> {
+    let key = (client.organization.clone(), client.id.clone());
+    tx.remove(&CLIENTS_BY_ORG, &key)?;
+    tx.remove(&CLIENTS, &client.id)?;
+    tx.put(&CLIENTS_GONE, &client.id, &now)?;
+    organizations::leave(tx, &client.organization)?;
+    Ok(())
+}
+
+/// More clients than one organization has.
+const CLIENTS_MAX: usize = 10_000;

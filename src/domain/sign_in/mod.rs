@@ -1,14 +1,17 @@
-//! People sign in: a password is judged, guessing at it is held down, and a browser's session begins.
+//! People sign in: a password is judged, guessing at it is held down, a browser's session begins, and all of it ends.
 
 pub mod device;
 pub mod form;
+mod guesses;
 pub mod password;
+pub mod sign_out;
 
 use super::sessions::{self, NewSession, Session};
-use super::users::User;
+use super::users::{self, User};
 use super::{Cx, audit};
 use crate::kernel::{Fault, Secret};
-use crate::store::Verdict;
+use crate::store::{Tx, Verdict};
+use password::Refusal;
 
 /// A browser that has just signed in.
 pub struct SignedIn {
@@ -16,15 +19,19 @@ pub struct SignedIn {
     pub session: Session,
     /// What it keeps to be known by.
     pub cookie: Secret<String>,
-    /// What it keeps so that its guesses are counted apart.
+    /// What it keeps to be known as one that this user signs in with.
     pub device: Secret<String>,
 }
 
-/// Begins a session for a user whose password was right.
-pub fn begin(cx: &Cx<'_>, user: &User) -> Result<SignedIn, Fault> {
+/// Begins a session for a user whose password was right a moment ago, and still is.
+pub fn begin(cx: &Cx<'_>, user: &User) -> Result<SignedIn, Refusal> {
     let new = NewSession::draw(cx);
     let session = cx.write(|tx| {
+        if !still_holds(tx, user)? {
+            return Ok(Verdict::Discard(Refusal::Wrong));
+        }
         let session = sessions::begin(tx, cx, &new, user)?;
+        guesses::remember(tx, cx, &user.id)?;
         let event = audit::Event {
             action: "user.signed_in",
             by: user.id.as_str(),
@@ -32,7 +39,7 @@ pub fn begin(cx: &Cx<'_>, user: &User) -> Result<SignedIn, Fault> {
             organization: Some(&user.organization),
         };
         audit::record(tx, cx, &event)?;
-        Ok(Verdict::<_, Fault>::Commit(session))
+        Ok(Verdict::Commit(session))
     })?;
     Ok(SignedIn {
         session,
@@ -47,4 +54,11 @@ pub fn replace(cx: &Cx<'_>, cookie: &str) -> Result<(), Fault> {
         Some(session) => sessions::forget(cx, &session.id),
         None => Ok(()),
     }
+}
+
+/// Whether what a user was judged by holds within this transaction: another may have changed the password or disabled
+/// the account since.
+pub(in crate::domain) fn still_holds(tx: &Tx<'_>, user: &User) -> Result<bool, Fault> {
+    let stored = users::load(tx, &user.id)?;
+    Ok(stored.is_some_and(|now| now.disabled.is_none() && now.password == user.password))
 }

@@ -23,7 +23,7 @@ use event::{CalendarEvent, EventFacts};
 
 pub use issue::issue;
 pub use manage::{delete, disable, enable, revoke, update};
-pub(in crate::domain) use records::{ends_at, sweep};
+pub(in crate::domain) use records::{are_in, ends_at, sweep};
 pub use redeem::Refusal;
 pub(in crate::domain) use redeem::{Redemption, may_renew, redeem};
 

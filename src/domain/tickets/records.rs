@@ -116,6 +116,12 @@ pub(super) fn expect(tx: &Tx<'_>, digest: Digest, kept_until: Timestamp) -> Resu
     expiries::expect(tx, kept_until, expiries::Kind::Ticket, digest.as_bytes())
 }
 
+/// Whether any ticket belongs to the organization.
+pub(in crate::domain) fn are_in(view: &View<'_>, organization: &OrgId) -> Result<bool, Fault> {
+    let first = view.scan_prefix(&TICKETS_BY_ORG, organization, None, 1)?;
+    Ok(!first.is_empty())
+}
+
 /// Removes a ticket; that its id existed is never forgotten.
 pub(super) fn remove(tx: &Tx<'_>, digest: Digest, facts: &Facts) -> Result<(), Fault> {
     tx.remove(&TICKETS, &digest)?;

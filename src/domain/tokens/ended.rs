@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::records;
 use crate::domain::access::{Caller, Subject};
-use crate::kernel::{Fault, SessionId, SignInId, Timestamp, TokenId, UserId};
+use crate::kernel::{ClientId, Fault, SessionId, SignInId, Timestamp, TokenId, UserId};
 use crate::store::{Tx, View};
 
 /// Something that can be ended.
@@ -24,6 +24,8 @@ pub enum Thing {
     Ticket(UserId),
     /// Every sign-in that came of one browser session.
     Session(SessionId),
+    /// Every token issued to one client, which is gone.
+    Client(ClientId),
 }
 
 /// What lives on when everything else of a subject ends: the sign-in and the session its password was changed in.
@@ -69,6 +71,7 @@ impl Thing {
             Self::SignIn(id) => (2, id.to_string()),
             Self::Ticket(id) => (3, id.to_string()),
             Self::Session(id) => (4, id.to_string()),
+            Self::Client(id) => (5, id.to_string()),
         }
     }
 
@@ -79,6 +82,7 @@ impl Thing {
             Self::SignIn(id) => id.as_str(),
             Self::Ticket(id) => id.as_str(),
             Self::Session(id) => id.as_str(),
+            Self::Client(id) => id.as_str(),
         }
     }
 
@@ -89,6 +93,7 @@ impl Thing {
             2 => id.parse().ok().map(Self::SignIn),
             3 => id.parse().ok().map(Self::Ticket),
             4 => id.parse().ok().map(Self::Session),
+            5 => id.parse().ok().map(Self::Client),
             _ => None,
         }
     }
@@ -107,6 +112,7 @@ struct Known {
     sign_ins: HashSet<SignInId>,
     tickets: HashSet<UserId>,
     sessions: HashSet<SessionId>,
+    clients: HashSet<ClientId>,
     epochs: HashMap<String, Epoch>,
 }
 
@@ -117,6 +123,7 @@ impl Known {
             Thing::SignIn(id) => _ = self.sign_ins.insert(id),
             Thing::Ticket(id) => _ = self.tickets.insert(id),
             Thing::Session(id) => _ = self.sessions.insert(id),
+            Thing::Client(id) => _ = self.clients.insert(id),
         }
     }
 
@@ -126,6 +133,7 @@ impl Known {
             Thing::SignIn(id) => _ = self.sign_ins.remove(id),
             Thing::Ticket(id) => _ = self.tickets.remove(id),
             Thing::Session(id) => _ = self.sessions.remove(id),
+            Thing::Client(id) => _ = self.clients.remove(id),
         }
     }
 }
@@ -173,6 +181,7 @@ impl Ended {
             || known.tokens.contains(&caller.token)
             || sign_in.is_some_and(|id| known.sign_ins.contains(id))
             || session.is_some_and(|id| known.sessions.contains(id))
+            || known.clients.contains(&caller.client)
             || (!known.epochs.is_empty()
                 && known
                     .epochs

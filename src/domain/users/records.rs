@@ -4,11 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use super::User;
 use crate::domain::access::Roles;
+use crate::domain::organizations;
 use crate::kernel::{Fault, OrgId, Timestamp, UserId};
 use crate::store::{Record, Table, Tx, View};
 
 const USERS: Table<UserId, UserRecord> = Table::named("users");
 const USERS_BY_NAME: Table<(OrgId, String), UserId> = Table::named("users_by_name");
+const USERS_LAST_DBID: Table<u8, DbidRecord> = Table::named("users_last_dbid");
+
+/// The highest number contract B knows anybody by.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct DbidRecord(u32);
+
+impl Record for DbidRecord {
+    const VERSION: u8 = 1;
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct UserRecord {
@@ -109,10 +119,50 @@ pub(super) fn put(tx: &Tx<'_>, user: &User) -> Result<(), Fault> {
         created_at: user.created_at,
         updated_at: user.updated_at,
     };
+    if tx.get(&USERS, &user.id)?.is_none() {
+        if !organizations::enter(tx, &user.organization)? {
+            return Err(Fault::internal("a user of no organization"));
+        }
+        let last = last_dbid(tx)?.max(user.dbid);
+        tx.put(&USERS_LAST_DBID, &0, &DbidRecord(last))?;
+    }
     let name = by_name(&user.organization, &user.name);
     tx.put(&USERS_BY_NAME, &name, &user.id)?;
     tx.put(&USERS, &user.id, &record)
 }
+
+/// The highest number any user has or had, 0 before the first.
+pub(super) fn last_dbid(tx: &Tx<'_>) -> Result<u32, Fault> {
+    let last = tx.get(&USERS_LAST_DBID, &0)?;
+    Ok(last.map_or(0, |DbidRecord(last)| last))
+}
+
+/// Whether somebody in the organization signs in under that name, as the transaction sees it.
+pub(super) fn is_taken(tx: &Tx<'_>, organization: &OrgId, name: &str) -> Result<bool, Fault> {
+    Ok(tx
+        .get(&USERS_BY_NAME, &by_name(organization, name))?
+        .is_some())
+}
+
+/// Every user of the organization, in the order of their names.
+pub(super) fn of(view: &View<'_>, organization: &OrgId) -> Result<Vec<User>, Fault> {
+    let keys = view.scan_prefix(&USERS_BY_NAME, organization, None, USERS_MAX)?;
+    let mut found = Vec::with_capacity(keys.len());
+    for (_, id) in keys {
+        found.extend(get(view, &id)?);
+    }
+    Ok(found)
+}
+
+pub(super) fn remove(tx: &Tx<'_>, user: &User) -> Result<(), Fault> {
+    tx.remove(&USERS_BY_NAME, &by_name(&user.organization, &user.name))?;
+    tx.remove(&USERS, &user.id)?;
+    organizations::leave(tx, &user.organization)?;
+    Ok(())
+}
+
+/// More people than one organization has.
+const USERS_MAX: usize = 100_000;
 
 fn by_name(organization: &OrgId, name: &str) -> (OrgId, String) {
     (organization.clone(), name.to_ascii_lowercase())

@@ -69,7 +69,7 @@ fn with_password(cx: &Cx<'_>, call: &Call, front: Front) -> Result<Response, Pro
     let user = password::check(cx, &attempt).map_err(Problem::bad_user)?;
     let SignedIn {
         session, cookie, ..
-    } = sign_in::begin(cx, &user)?;
+    } = sign_in::begin(cx, &user).map_err(Problem::bad_user)?;
     let asking = Asking {
         front,
         params: &params,

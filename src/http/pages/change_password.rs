@@ -4,10 +4,12 @@ use hyper::{Method, StatusCode};
 
 use super::super::call::Call;
 use super::super::cookies::Cookie;
-use super::super::{Problem, Response, form_token, fronts};
+use super::super::{Problem, Response, form_token};
 use super::{CHANGE_PASSWORD, carried, front_of, language, show, sign_in};
 use crate::domain::Cx;
-use crate::domain::oauth::{self, Params};
+use crate::domain::oauth::Params;
+use crate::domain::sign_in::password::{self, Attempt, Change, ChangeRefusal, Weakness};
+use crate::kernel::Secret;
 use crate::render::html::{self, ChangeNotice};
 
 /// Whose password it is.
@@ -52,8 +54,65 @@ fn change(cx: &Cx<'_>, call: &Call) -> Result<Response, Problem> {
         name: text("username"),
         tenant: text("tenant"),
     };
+    let again = |notice| form(cx, call, &params, &whose, Some(notice));
     if let Err(problem) = form_token::check(call, cx, fields.get("form_token")) {
+        if problem.error() == form_token::EXPIRED {
+            return again(ChangeNotice::FormExpired);
+        }
         return super::problem(call, problem);
     }
-    form(cx, call, &params, &whose, Some(ChangeNotice::Unavailable))
+    if text("new_password") != text("new_password_again") {
+        return again(ChangeNotice::Differs);
+    }
+    let (old, new) = (secret(text("old_password")), secret(text("new_password")));
+    let change = Change {
+        whose: password::Whose::Expired {
+            tenant: fields.get("tenant"),
+            name: whose.name,
+        },
+        old: &old,
+        new: &new,
+        device: call.cookie(Cookie::Device),
+    };
+    match password::change(cx, &change) {
+        Ok(()) => sign_in_with(cx, call, &params, &whose, &new),
+        Err(ChangeRefusal::Fault(fault)) => Err(fault.into()),
+        Err(ChangeRefusal::Weak(weakness)) => again(notice(weakness)),
+        Err(ChangeRefusal::Wrong | ChangeRefusal::NotExpired | ChangeRefusal::Foreign) => {
+            again(ChangeNotice::WrongOld)
+        }
+    }
+}
+
+fn secret(text: &str) -> Secret<String> {
+    Secret::new(text.to_owned())
+}
+
+/// The new password is the one to sign in with.
+fn sign_in_with(
+    cx: &Cx<'_>,
+    call: &Call,
+    params: &Params,
+    whose: &Whose<'_>,
+    password: &Secret<String>,
+) -> Result<Response, Problem> {
+    let attempt = Attempt {
+        tenant: Some(whose.tenant).filter(|tenant| !tenant.is_empty()),
+        name: whose.name,
+        password,
+        device: call.cookie(Cookie::Device),
+    };
+    let user = password::check(cx, &attempt).map_err(Problem::bad_user)?;
+    sign_in::go_on(cx, call, params, &user)
+}
+
+fn notice(weakness: Weakness) -> ChangeNotice {
+    match weakness {
+        Weakness::Short(_) => ChangeNotice::TooShort,
+        Weakness::Long => ChangeNotice::TooLong,
+        Weakness::Same => ChangeNotice::Same,
+        Weakness::Name => ChangeNotice::FromName,
+        Weakness::Control => ChangeNotice::Unreadable,
+        Weakness::Common => ChangeNotice::Common,
+    }
 }

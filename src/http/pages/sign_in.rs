@@ -144,7 +144,7 @@ pub(super) fn go_on(
     if let Some(before) = call.cookie(Cookie::Session) {
         sign_in::replace(cx, before)?;
     }
-    let begun = sign_in::begin(cx, user)?;
+    let begun = sign_in::begin(cx, user).map_err(Problem::bad_user)?;
     let response = next(cx, call, params, &begun)?;
     Ok(signed_in(response, &begun))
 }

@@ -182,9 +182,7 @@ mod tests {
     }
 
     fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
-        between(&tag[..], &format!("{name}=\""), "\"")
-            .first()
-            .copied()
+        between(tag, &format!("{name}=\""), "\"").first().copied()
     }
 
     #[test]

@@ -115,6 +115,10 @@ pub enum ChangeNotice {
     Same,
     /// The new one can be guessed from the name.
     FromName,
+    /// The new one has characters that cannot be typed again for sure.
+    Unreadable,
+    /// The new one is among those that are guessed first.
+    Common,
     /// The new one was not repeated as it was.
     Differs,
     /// Nothing was looked at.
@@ -146,6 +150,8 @@ impl ChangePassword<'_> {
             ChangeNotice::TooLong => &words.too_long,
             ChangeNotice::Same => &words.same,
             ChangeNotice::FromName => &words.from_name,
+            ChangeNotice::Unreadable => &words.unreadable,
+            ChangeNotice::Common => &words.common,
             ChangeNotice::Differs => &words.differs,
             ChangeNotice::Unavailable => &words.unavailable,
             ChangeNotice::FormExpired => &words.form_expired,

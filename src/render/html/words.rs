@@ -132,6 +132,8 @@ pub(super) struct ChangePasswordWords {
     pub(super) too_long: String,
     pub(super) same: String,
     pub(super) from_name: String,
+    pub(super) unreadable: String,
+    pub(super) common: String,
     pub(super) differs: String,
     pub(super) unavailable: String,
     pub(super) form_expired: String,
@@ -227,21 +229,20 @@ mod tests {
     fn keys(table: &toml::Table, above: &str, found: &mut BTreeMap<String, Vec<String>>) {
         for (key, value) in table {
             let path = format!("{above}.{key}");
-            match value {
-                toml::Value::Table(inner) => keys(inner, &path, found),
-                other => {
-                    let mut text = other.as_str().unwrap();
-                    assert_eq!(text, text.trim(), "{path}");
-                    assert!(!text.is_empty(), "{path}");
-                    let mut names = Vec::new();
-                    while let Some((_, name, after)) = placeholder(text) {
-                        names.push(name.to_owned());
-                        text = after;
-                    }
-                    names.sort();
-                    found.insert(path, names);
-                }
+            if let Some(inner) = value.as_table() {
+                keys(inner, &path, found);
+                continue;
             }
+            let mut text = value.as_str().unwrap();
+            assert_eq!(text, text.trim(), "{path}");
+            assert!(!text.is_empty(), "{path}");
+            let mut names = Vec::new();
+            while let Some((_, name, after)) = placeholder(text) {
+                names.push(name.to_owned());
+                text = after;
+            }
+            names.sort();
+            found.insert(path, names);
         }
     }
 

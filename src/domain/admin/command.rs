@@ -1,0 +1,275 @@
+//! Each command of the operator as a value, and the one function that carries it out, wherever the store is open.
+
+use serde::{Deserialize, Serialize};
+
+use super::view::{ClientView, OrgView, UserView};
+use super::{client, organization, user};
+use crate::domain::Cx;
+use crate::domain::access::By;
+use crate::domain::clients::{self, Facts, NewClient};
+use crate::domain::organizations::{self, Organization};
+use crate::domain::users::{self, Details, NewUser, User};
+use crate::kernel::{ClientId, Fault, UserId};
+
+/// What the operator asks for. It travels as JSON from one copy of the program to another of the same version.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum AdminCommand {
+    /// About organizations.
+    Org(OrgCommand),
+    /// About clients.
+    Client(ClientCommand),
+    /// About people with an account.
+    User(UserCommand),
+}
+
+/// What can be asked about organizations; `org` is a name or an id.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum OrgCommand {
+    /// Found one.
+    Create { name: String },
+    /// All of them.
+    List,
+    /// One of them.
+    Show { org: String },
+    /// Call one something else.
+    Update { org: String, name: String },
+    /// Remove an empty one.
+    Delete { org: String },
+}
+
+/// What can be asked about clients.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum ClientCommand {
+    /// Register one, in the usual organization where none is named.
+    Create {
+        org: Option<String>,
+        new: Box<NewClient>,
+    },
+    /// Those of an organization.
+    List { org: Option<String> },
+    /// One of them.
+    Show { id: String },
+    /// Change one.
+    Update { id: String, facts: Box<Facts> },
+    /// Give one a new secret.
+    Rotate { id: String },
+    /// Remove one.
+    Delete { id: String },
+}
+
+/// What can be asked about people; `user` is a name in the organization or an id.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum UserCommand {
+    /// Give a person an account.
+    Create {
+        org: Option<String>,
+        new: Box<NewUser>,
+    },
+    /// Those of an organization.
+    List { org: Option<String> },
+    /// One of them.
+    Show { org: Option<String>, user: String },
+    /// Change one.
+    Update {
+        org: Option<String>,
+        user: String,
+        details: Box<Details>,
+    },
+    /// Give one a new password.
+    Password {
+        org: Option<String>,
+        user: String,
+        expired: bool,
+    },
+    /// Remove one.
+    Delete { org: Option<String>, user: String },
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum AdminReply {
+    /// Organizations, as they are.
+    Orgs(Vec<OrgView>),
+    /// One, as it now is.
+    Org(OrgView),
+    /// Clients, as they are.
+    Clients(Vec<ClientView>),
+    /// One, as it now is.
+    Client(Box<ClientView>),
+    /// People, as they are.
+    Users(Vec<UserView>),
+    /// One, as it now is.
+    User(Box<UserView>),
+    /// It is gone: what it was, and its id.
+    Gone { what: String, id: String },
+}
+
+/// Why the operator is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// About an organization.
+    #[error(transparent)]
+    Organization(#[from] organization::Error),
+    /// About a client.
+    #[error(transparent)]
+    Client(#[from] clients::Error),
+    /// About an account.
+    #[error(transparent)]
+    User(#[from] users::Error),
+    /// Something of ours broke.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Error {
+    /// Whether something of ours broke, and nothing was wrong with the command.
+    pub fn is_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Fault(_)
+                | Self::Organization(organization::Error::Fault(_))
+                | Self::Client(clients::Error::Fault(_))
+                | Self::User(users::Error::Fault(_))
+        )
+    }
+}
+
+/// Carries a command out. It may hash a password: never on a request's thread.
+pub fn execute(cx: &Cx<'_>, command: AdminCommand) -> Result<AdminReply, Error> {
+    match command {
+        AdminCommand::Org(command) => about_org(cx, command),
+        AdminCommand::Client(command) => about_client(cx, command),
+        AdminCommand::User(command) => about_user(cx, command),
+    }
+}
+
+fn about_org(cx: &Cx<'_>, command: OrgCommand) -> Result<AdminReply, Error> {
+    let by = By::operator();
+    Ok(match command {
+        OrgCommand::Create { name } => one_org(&organization::create(cx, &by, &name)?),
+        OrgCommand::List => {
+            let all = organizations::all(&cx.view())?;
+            AdminReply::Orgs(all.iter().map(OrgView::of).collect())
+        }
+        OrgCommand::Show { org } => one_org(&called(cx, Some(&org))?),
+        OrgCommand::Update { org, name } => {
+            let id = called(cx, Some(&org))?.id;
+            one_org(&organization::rename(cx, &by, &id, &name)?)
+        }
+        OrgCommand::Delete { org } => {
+            let id = called(cx, Some(&org))?.id;
+            organization::delete(cx, &by, &id)?;
+            gone("organization", id.as_str())
+        }
+    })
+}
+
+fn about_client(cx: &Cx<'_>, command: ClientCommand) -> Result<AdminReply, Error> {
+    let by = By::operator();
+    Ok(match command {
+        ClientCommand::Create { org, new } => {
+            let organization = called(cx, org.as_deref())?.id;
+            registered(&clients::register(cx, &by, &organization, &new)?)
+        }
+        ClientCommand::List { org } => {
+            let organization = called(cx, org.as_deref())?.id;
+            let all = clients::list(cx, &by, &organization)?;
+            AdminReply::Clients(all.iter().map(ClientView::of).collect())
+        }
+        ClientCommand::Show { id } => one_client(&clients::seen(cx, &by, &client_id(&id)?)?),
+        ClientCommand::Update { id, facts } => {
+            one_client(&clients::update(cx, &by, &client_id(&id)?, &facts)?)
+        }
+        ClientCommand::Rotate { id } => {
+            registered(&clients::rotate_secret(cx, &by, &client_id(&id)?)?)
+        }
+        ClientCommand::Delete { id } => {
+            client::delete(cx, &by, &client_id(&id)?)?;
+            gone("client", &id)
+        }
+    })
+}
+
+fn about_user(cx: &Cx<'_>, command: UserCommand) -> Result<AdminReply, Error> {
+    let by = By::operator();
+    Ok(match command {
+        UserCommand::Create { org, new } => {
+            let organization = called(cx, org.as_deref())?.id;
+            enrolled(&user::create(cx, &by, &organization, &new)?)
+        }
+        UserCommand::List { org } => {
+            let organization = called(cx, org.as_deref())?.id;
+            let all = users::list(cx, &organization)?;
+            AdminReply::Users(all.iter().map(UserView::of).collect())
+        }
+        UserCommand::Show { org, user } => one_user(&known(cx, org.as_deref(), &user)?),
+        UserCommand::Update { org, user, details } => {
+            let id = known(cx, org.as_deref(), &user)?.id;
+            one_user(&user::update(cx, &by, &id, &details)?)
+        }
+        UserCommand::Password { org, user, expired } => {
+            let id = known(cx, org.as_deref(), &user)?.id;
+            enrolled(&user::give_password(cx, &by, &id, expired)?)
+        }
+        UserCommand::Delete { org, user } => {
+            let id = known(cx, org.as_deref(), &user)?.id;
+            user::delete(cx, &by, &id)?;
+            gone("user", id.as_str())
+        }
+    })
+}
+
+/// The organization that is meant; where none is named, the usual one.
+fn called(cx: &Cx<'_>, org: Option<&str>) -> Result<Organization, Error> {
+    let found = organizations::called(&cx.view(), org)?;
+    Ok(found.ok_or(organization::Error::NotFound)?)
+}
+
+fn client_id(id: &str) -> Result<ClientId, Error> {
+    // What can be no id is nobody's.
+    Ok(id.parse().map_err(|_| clients::Error::NotFound)?)
+}
+
+/// The user of that name in the organization, or of that id in any that was not named otherwise.
+fn known(cx: &Cx<'_>, org: Option<&str>, user: &str) -> Result<User, Error> {
+    let organization = called(cx, org)?.id;
+    if let Some(user) = users::named(cx, &organization, user)? {
+        return Ok(user);
+    }
+    let id: Option<UserId> = user.parse().ok();
+    let found = id.map(|id| users::find(cx, &id)).transpose()?.flatten();
+    let meant = |user: &User| org.is_none() || user.organization == organization;
+    Ok(found.filter(meant).ok_or(users::Error::NotFound)?)
+}
+
+fn one_org(organization: &Organization) -> AdminReply {
+    AdminReply::Org(OrgView::of(organization))
+}
+
+fn one_client(client: &clients::Client) -> AdminReply {
+    AdminReply::Client(Box::new(ClientView::of(client)))
+}
+
+fn registered(registered: &clients::Registered) -> AdminReply {
+    let mut view = ClientView::of(&registered.client);
+    let secret = registered.secret.as_ref();
+    view.client_secret = secret.map(|secret| secret.expose().clone());
+    AdminReply::Client(Box::new(view))
+}
+
+fn one_user(user: &User) -> AdminReply {
+    AdminReply::User(Box::new(UserView::of(user)))
+}
+
+fn enrolled(enrolled: &user::Enrolled) -> AdminReply {
+    let mut view = UserView::of(&enrolled.user);
+    view.password = Some(enrolled.password.shown().expose().clone());
+    AdminReply::User(Box::new(view))
+}
+
+fn gone(what: &str, id: &str) -> AdminReply {
+    AdminReply::Gone {
+        what: what.to_owned(),
+        id: id.to_owned(),
+    }
+}

@@ -1,0 +1,158 @@
+//! Facts as the operator sees them: names and words, no digests, and a secret only in the answer that gave it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::clients::Client;
+use crate::domain::organizations::Organization;
+use crate::domain::users::User;
+use crate::kernel::Timestamp;
+
+/// An organization.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrgView {
+    /// Its identifier.
+    pub organization_id: String,
+    /// What people call it.
+    pub name: String,
+    /// When it was founded.
+    pub created_at: String,
+}
+
+/// A client.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClientView {
+    /// Its identifier.
+    pub client_id: String,
+    /// The only sight of a new secret.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_secret: Option<String>,
+    /// The organization it belongs to.
+    pub organization_id: String,
+    /// What people who sign in to it call it.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Whether it has no secret.
+    pub public: bool,
+    /// The roles its own tokens carry.
+    pub roles: Vec<String>,
+    /// How it may ask for tokens.
+    pub grants: Vec<String>,
+    /// The scopes it may ask for.
+    pub scopes: Vec<String>,
+    /// Where people may be sent back to when they have signed in.
+    pub redirect_uris: Vec<String>,
+    /// Where people may be sent back to when they have signed out.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// How its access tokens are signed.
+    pub signing: String,
+    /// How its ID tokens are signed.
+    pub id_token_signing: String,
+    /// Its own lifetime of access tokens in seconds, if it has one.
+    pub access_seconds: Option<u32>,
+    /// Its own idle lifetime of refresh tokens in seconds, if it has one.
+    pub refresh_seconds: Option<u32>,
+    /// When it was registered.
+    pub created_at: String,
+}
+
+/// A person with an account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UserView {
+    /// Its identifier.
+    pub user_id: String,
+    /// The name it signs in with.
+    pub username: String,
+    /// The only sight of a new password.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub password: Option<String>,
+    /// The organization it belongs to.
+    pub organization_id: String,
+    /// The number contract B knows it by.
+    pub dbid: u32,
+    /// What it may be.
+    pub roles: Vec<String>,
+    /// The whole name.
+    pub name: Option<String>,
+    /// Given name.
+    pub given_name: Option<String>,
+    /// Family name.
+    pub family_name: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Telephone number.
+    pub phone: Option<String>,
+    /// Postal address.
+    pub address: Option<String>,
+    /// Language.
+    pub locale: Option<String>,
+    /// Whether the password must be changed at the next sign-in.
+    pub password_expired: bool,
+    /// Since when the account cannot be used, if it cannot.
+    pub disabled_since: Option<String>,
+    /// When the account was made.
+    pub created_at: String,
+    /// When anything of it was last changed.
+    pub updated_at: String,
+}
+
+impl OrgView {
+    pub(super) fn of(organization: &Organization) -> Self {
+        Self {
+            organization_id: organization.id.to_string(),
+            name: organization.name.clone(),
+            created_at: organization.created_at.to_string(),
+        }
+    }
+}
+
+impl ClientView {
+    pub(super) fn of(client: &Client) -> Self {
+        Self {
+            client_id: client.id.to_string(),
+            client_secret: None,
+            organization_id: client.organization.to_string(),
+            name: client.name.clone(),
+            description: client.description.clone(),
+            public: client.is_public(),
+            roles: owned(client.roles.names()),
+            grants: owned(client.grants.iter().map(|grant| grant.word())),
+            scopes: client.scopes.clone(),
+            redirect_uris: client.redirect_uris.clone(),
+            post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
+            signing: client.signing.name().to_owned(),
+            id_token_signing: client.id_token_signing.name().to_owned(),
+            access_seconds: client.access_seconds,
+            refresh_seconds: client.refresh_seconds,
+            created_at: client.created_at.to_string(),
+        }
+    }
+}
+
+impl UserView {
+    pub(super) fn of(user: &User) -> Self {
+        Self {
+            user_id: user.id.to_string(),
+            username: user.name.clone(),
+            password: None,
+            organization_id: user.organization.to_string(),
+            dbid: user.dbid,
+            roles: owned(user.roles.names()),
+            name: user.display_name.clone(),
+            given_name: user.first_name.clone(),
+            family_name: user.last_name.clone(),
+            email: user.email.clone(),
+            phone: user.phone.clone(),
+            address: user.address.clone(),
+            locale: user.locale.clone(),
+            password_expired: user.password_expired,
+            disabled_since: user.disabled.as_ref().map(Timestamp::to_string),
+            created_at: user.created_at.to_string(),
+            updated_at: user.updated_at.to_string(),
+        }
+    }
+}
+
+fn owned<'t>(words: impl IntoIterator<Item = &'t str>) -> Vec<String> {
+    words.into_iter().map(str::to_owned).collect()
+}
