@@ -25,7 +25,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         &["kernel", "domain", "render", "crypto::authority"],
     ),
     (
-        "http/oidc.rs",
+        "http/oidc/mod.rs",
         &["kernel", "domain", "render", "crypto::jwk"],
     ),
     ("jobs", &["kernel", "domain"]),

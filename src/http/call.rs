@@ -151,6 +151,23 @@ impl Call {
         Ok(tokens::authenticate(cx, bearer)?)
     }
 
+    /// The same at the one endpoint that also takes the bearer in a form (RFC 6750 §2.2).
+    pub(super) fn caller_by_header_or_form(&self, cx: &Cx<'_>) -> Result<Arc<Caller>, Problem> {
+        let form = match self.expect_type(FORM) {
+            Ok(()) => Params::new(decoded(&self.body))?,
+            Err(_) => Params::default(),
+        };
+        let Some(bearer) = form.get("access_token") else {
+            return self.caller(cx);
+        };
+        if self.authorization()?.is_some() || self.params()?.has("access_token") {
+            return Err(Problem::bad_request(
+                "an access token must be given in one way alone",
+            ));
+        }
+        Ok(tokens::authenticate(cx, bearer)?)
+    }
+
     /// The client credentials of a Basic header, if there is one.
     pub(super) fn basic(&self) -> Result<Option<ClientProof>, Problem> {
         credentials::basic(self.authorization()?)
@@ -198,20 +215,22 @@ impl Call {
         Ok(Params::new(decoded(self.query.as_bytes()))?)
     }
 
+    /// The parameters of the form alone, where a token is a parameter: queries are kept in logs and histories.
+    pub(super) fn form(&self) -> Result<Params, Problem> {
+        if !self.body.is_empty() {
+            self.expect_type(FORM)?;
+        }
+        Ok(Params::new(decoded(&self.body))?)
+    }
+
     /// The parameters of query and form together, as both contracts' clients send them; none may be given twice.
     pub(super) fn params_and_form(&self) -> Result<Params, Problem> {
         if !self.body.is_empty() {
-            self.expect_type("application/x-www-form-urlencoded")?;
+            self.expect_type(FORM)?;
         }
         Ok(Params::new(
             decoded(self.query.as_bytes()).chain(decoded(&self.body)),
         )?)
-    }
-
-    /// The parameters of the posted form alone.
-    pub(super) fn form(&self) -> Result<Params, Problem> {
-        self.expect_type("application/x-www-form-urlencoded")?;
-        Ok(Params::new(decoded(&self.body))?)
     }
 
     /// The request's id.
@@ -248,6 +267,8 @@ impl Call {
         }
     }
 }
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 fn decoded(text: &[u8]) -> impl Iterator<Item = (String, String)> {
     form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), value.into_owned()))

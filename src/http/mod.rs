@@ -22,6 +22,7 @@ pub mod host;
 mod json;
 pub mod limits;
 pub mod listener;
+mod oauth;
 mod oidc;
 mod pages;
 pub mod problem;
@@ -61,8 +62,9 @@ pub fn routes(on: &Arc<Appliance>) -> Routes {
     let nothing = call::call(on, Dialect::Security, "/").map(|call: call::Call| call.not_found());
     any([
         security::routes(on),
-        auth_v3::routes(on),
         oidc::routes(on),
+        auth_v3::routes(on),
+        oauth::routes(on),
         pages::routes(on),
         rtc_api::routes(on),
         nothing.boxed(),

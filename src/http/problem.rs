@@ -11,7 +11,7 @@ use hyper::{Method, StatusCode};
 
 use crate::domain::access::Denied;
 use crate::domain::oauth::authorize;
-use crate::domain::oidc::details;
+use crate::domain::oidc::{details, user_info};
 use crate::domain::sign_in::password;
 use crate::domain::{oauth, tickets, tokens};
 use crate::kernel::Fault;
@@ -236,6 +236,20 @@ impl From<authorize::Refused> for Problem {
     }
 }
 
+impl From<user_info::Error> for Problem {
+    fn from(error: user_info::Error) -> Self {
+        use user_info::Error;
+        match error {
+            Error::Scope => Self::insufficient_scope(
+                user_info::SCOPE,
+                "user info needs a token of a user with the scope openid",
+            ),
+            Error::Gone => Self::invalid_token("the account of this token cannot be used any more"),
+            Error::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 /// Statuses and words as real servers of both contracts have them, which is not always RFC 6749 §5.2.
 impl From<oauth::Error> for Problem {
     fn from(error: oauth::Error) -> Self {
@@ -307,6 +321,18 @@ impl Problem {
         let challenge = HeaderValue::from_static("Basic realm=\"admit\"");
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", words)
             .with_header(WWW_AUTHENTICATE, challenge)
+    }
+
+    /// The bearer lacks a scope: 403, and which would do (RFC 6750 §3.1).
+    fn insufficient_scope(scope: &'static str, words: &'static str) -> Self {
+        let challenge = format!(
+            "Bearer realm=\"admit\", error=\"insufficient_scope\", error_description=\"{words}\", scope=\"{scope}\""
+        );
+        let mut problem = Self::new(StatusCode::FORBIDDEN, "insufficient_scope", words);
+        problem.scope = Some(scope.to_owned());
+        HeaderValue::try_from(challenge).map_or(problem.clone(), |value| {
+            problem.with_header(WWW_AUTHENTICATE, value)
+        })
     }
 
     /// The client is not believed, or may not: 401.

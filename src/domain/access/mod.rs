@@ -150,6 +150,7 @@ pub struct Caller {
     pub(in crate::domain) client: ClientId,
     pub(in crate::domain) token: TokenId,
     pub(in crate::domain) sign_in: Option<SignInId>,
+    pub(in crate::domain) issued_at: Timestamp,
     pub(in crate::domain) expires_at: Timestamp,
     pub(in crate::domain) epoch: u64,
     pub(in crate::domain) front: Front,
@@ -188,6 +189,11 @@ impl Caller {
     /// The sign-in the token came of; a client's own tokens have none.
     pub fn sign_in(&self) -> Option<&SignInId> {
         self.sign_in.as_ref()
+    }
+
+    /// When the token was issued.
+    pub fn issued_at(&self) -> Timestamp {
+        self.issued_at
     }
 
     /// When the token stops being alive.

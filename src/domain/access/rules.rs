@@ -83,6 +83,7 @@ mod tests {
             client: "c".parse().unwrap(),
             token: "t".parse().unwrap(),
             sign_in: None,
+            issued_at: Timestamp::from_seconds(0),
             expires_at: Timestamp::from_seconds(0),
             epoch: 0,
             front: Front::Security,

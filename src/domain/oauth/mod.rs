@@ -4,8 +4,10 @@ pub mod authorize;
 pub mod client_auth;
 pub(in crate::domain) mod codes;
 mod grants;
+pub mod introspect;
 mod pkce;
 pub mod request;
+pub mod revoke;
 mod scope;
 mod token;
 

@@ -3,16 +3,16 @@
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::claims;
 use crate::crypto::jws::Algorithm;
-use crate::domain::Cx;
 use crate::domain::clients::Client;
 use crate::domain::tokens::{AccessToken, Grantee};
 use crate::domain::users::User;
-use crate::kernel::{Fault, Secret, Timestamp};
+use crate::domain::{Cx, Front};
+use crate::kernel::{ClientId, Fault, Secret, SessionId, Timestamp};
 
 /// Keeps an ID token from passing for an access token; relying parties expect this or nothing.
 pub(super) const TYPE: &str = "JWT";
@@ -115,13 +115,36 @@ fn at_hash(algorithm: Algorithm, access: &AccessToken) -> String {
     URL_SAFE_NO_PAD.encode(half)
 }
 
-/// Whom an ID token of ours is about.
+/// What an ID token of ours says when it comes back as a hint.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
-    /// Its `sub`.
+    /// Whom it is about.
     pub sub: String,
+    /// The client it was issued to.
+    pub client: ClientId,
+    /// The browser's session it came of, if any.
+    pub session: Option<SessionId>,
 }
 
-/// Reads an ID token of ours that comes back as a hint.
-pub fn verify_hint(_cx: &Cx<'_>, _token: &str) -> Option<Hint> {
-    None
+#[derive(Deserialize)]
+struct Hinted {
+    iss: String,
+    sub: String,
+    aud: String,
+    sid: Option<String>,
+}
+
+/// Reads a hint: an ID token that either front issued, by any key we publish. An expired one will do (OpenID Connect
+/// RP-Initiated Logout §2), because a hint opens nothing.
+pub fn verify_hint(cx: &Cx<'_>, token: &str) -> Option<Hint> {
+    let claims = cx.appliance.signing.verifier().verify(TYPE, token).ok()?;
+    let claims: Hinted = serde_json::from_slice(&claims).ok()?;
+    let ours = |front: &Front| claims.iss == cx.appliance.issuer(*front);
+    Front::ALL.iter().find(|front| ours(front))?;
+    let session = claims.sid.map(|sid| sid.parse()).transpose().ok()?;
+    Some(Hint {
+        sub: claims.sub,
+        client: claims.aud.parse().ok()?,
+        session,
+    })
 }

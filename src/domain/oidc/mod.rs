@@ -3,3 +3,5 @@
 pub mod claims;
 pub mod details;
 pub mod id_token;
+pub mod logout;
+pub mod user_info;

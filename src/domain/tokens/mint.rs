@@ -149,7 +149,7 @@ fn verify_as(
 }
 
 /// Whom an access token is for unless somebody asked for another: this appliance and whoever trusts it.
-fn audience(appliance: &Appliance) -> &str {
+pub(super) fn audience(appliance: &Appliance) -> &str {
     appliance.issuer(Front::Security)
 }
 
@@ -179,6 +179,7 @@ fn caller(claims: Claims, front: Front) -> Option<Caller> {
         client,
         token: claims.jti.parse().ok()?,
         sign_in,
+        issued_at: Timestamp::from_seconds(claims.iat),
         expires_at: Timestamp::from_seconds(claims.exp),
         epoch: claims.epoch,
         front,

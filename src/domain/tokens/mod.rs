@@ -104,6 +104,11 @@ pub fn authenticate(cx: &Cx<'_>, bearer: &str) -> Result<Arc<Caller>, Error> {
     Ok(caller)
 }
 
+/// Whom access tokens are for: their `aud`.
+pub(in crate::domain) fn audience<'a>(cx: &Cx<'a>) -> &'a str {
+    mint::audience(cx.appliance)
+}
+
 /// Ends one thing before its time: every token it covers is dead for the request after the answer.
 pub fn end(cx: &Cx<'_>, by: &Caller, thing: Thing) -> Result<(), Fault> {
     let until = remembered_until(cx);

@@ -216,19 +216,63 @@ pub fn look(
     if family.client != client.id {
         return Ok(Err(Refusal::WrongClient));
     }
+    judge(tx, cx, presented, &family)
+}
+
+fn judge(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    presented: Ticketed,
+    family: &FamilyRecord,
+) -> Result<Result<Renewed, Refusal>, Fault> {
     if family.standing == Standing::Ended || presented.generation > family.generation {
         return Ok(Err(Refusal::Unknown));
     }
     if family.last_use() <= cx.now {
         return Ok(Err(Refusal::Expired));
     }
-    if is_past(tx, &family)? {
+    if is_past(tx, family)? {
         return Ok(Err(Refusal::Unknown));
     }
-    if is_reuse(cx, &family, presented) {
-        return Ok(Err(Refusal::Reused(family.sign_in)));
+    if is_reuse(cx, family, presented) {
+        return Ok(Err(Refusal::Reused(family.sign_in.clone())));
     }
-    Ok(Ok(renewed(&family, presented)))
+    Ok(Ok(renewed(family, presented)))
+}
+
+/// What can be told of a refresh token that would be accepted from its client now.
+pub struct Told {
+    /// What its client would be given for it.
+    pub renewed: Renewed,
+    /// When the sign-in began.
+    pub opened_at: Timestamp,
+    /// When it stops being alive if it is not used before.
+    pub expires_at: Timestamp,
+}
+
+/// Looks at a presented token for somebody other than its client; nothing is used up and nothing ends.
+pub fn tell(tx: &Tx<'_>, cx: &Cx<'_>, presented: Ticketed) -> Result<Option<Told>, Fault> {
+    let Some(family) = records::family(tx, &presented.family)? else {
+        return Ok(None);
+    };
+    let judged = judge(tx, cx, presented, &family)?.ok();
+    Ok(judged.map(|renewed| Told {
+        renewed,
+        opened_at: family.opened_at,
+        expires_at: family.last_use(),
+    }))
+}
+
+/// The sign-in a presented token belongs to, if it is `client`'s and goes on.
+pub fn sign_in_of(
+    tx: &Tx<'_>,
+    presented: Ticketed,
+    client: &Client,
+) -> Result<Option<SignInId>, Fault> {
+    let family = records::family(tx, &presented.family)?;
+    let own = family.filter(|family| family.client == client.id);
+    let live = own.filter(|family| family.standing == Standing::Live);
+    Ok(live.map(|family| family.sign_in))
 }
 
 /// Uses the token up: the family moves on, unless this is the same token again within the grace.

@@ -163,7 +163,8 @@ pub(super) fn mismatch(
     ))
 }
 
-fn error_page(
+/// A page that says what went wrong.
+pub(super) fn error_page(
     call: &Call,
     problem: &Problem,
     trouble: Trouble,

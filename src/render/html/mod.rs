@@ -19,7 +19,7 @@ pub use error::{Comparison, Error, Trouble};
 pub use form_post::{FORM_POST_SCRIPT, FormPost};
 pub use language::Language;
 pub use sign_in::{ChangeNotice, ChangePassword, SignIn, SignInNotice};
-pub use sign_out::{ConfirmSignOut, SignedOut};
+pub use sign_out::{ConfirmSignOut, SignedIn, SignedOut};
 
 /// The style sheet every page links to.
 pub const STYLE_SHEET: &str = include_str!("../../../assets/pages/admit.css");
@@ -113,6 +113,14 @@ mod tests {
         view.page()
     }
 
+    fn signed_in(given: &str) -> Page {
+        let view = SignedIn {
+            language: Language::default(),
+            sign_out: given,
+        };
+        view.page()
+    }
+
     fn signed_out(given: &str) -> Page {
         let view = SignedOut {
             language: Language::default(),
@@ -161,6 +169,7 @@ mod tests {
             ("differs", change_password(given, Some(Differs)), 7),
             ("consent", consent(given), 6),
             ("confirm", confirm_sign_out(given), 5),
+            ("signed in", signed_in(given), 1),
             ("signed out", signed_out(given), 1),
             ("error", error(given, given, Trouble::Redirect), 6),
             ("not found", error(given, "", Trouble::NotFound), 5),
@@ -202,6 +211,7 @@ mod tests {
             include_str!("../../../assets/pages/change_password.html"),
             include_str!("../../../assets/pages/consent.html"),
             include_str!("../../../assets/pages/confirm_sign_out.html"),
+            include_str!("../../../assets/pages/signed_in.html"),
             include_str!("../../../assets/pages/signed_out.html"),
             include_str!("../../../assets/pages/error.html"),
             include_str!("../../../assets/pages/form_post.html"),

@@ -42,6 +42,27 @@ impl ConfirmSignOut<'_> {
     }
 }
 
+/// What is left after signing in when no client waits, or after staying signed in.
+#[derive(Debug, Template)]
+#[template(path = "signed_in.html", config = "assets/pages/askama.toml")]
+pub struct SignedIn<'a> {
+    /// The language of the page.
+    pub language: Language,
+    /// The way to the question whether to sign out.
+    pub sign_out: &'a str,
+}
+
+impl SignedIn<'_> {
+    /// The page.
+    pub fn page(&self) -> Page {
+        Page::of(self, policy::closed())
+    }
+
+    fn title(&self) -> &'static str {
+        &self.language.words().signed_in.title
+    }
+}
+
 /// What is left after signing out.
 #[derive(Debug, Template)]
 #[template(path = "signed_out.html", config = "assets/pages/askama.toml")]

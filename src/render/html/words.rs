@@ -89,6 +89,7 @@ pub(super) struct Words {
     pub(super) change_password: ChangePasswordWords,
     pub(super) consent: ConsentWords,
     pub(super) confirm_sign_out: ConfirmSignOutWords,
+    pub(super) signed_in: SignedInWords,
     pub(super) signed_out: SignedOutWords,
     pub(super) form_post: FormPostWords,
     pub(super) error: ErrorWords,
@@ -172,6 +173,14 @@ pub(super) struct ConfirmSignOutWords {
     pub(super) lead: String,
     pub(super) yes: String,
     pub(super) no: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignedInWords {
+    pub(super) title: String,
+    pub(super) lead: String,
+    pub(super) sign_out: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

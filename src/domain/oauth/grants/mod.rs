@@ -3,7 +3,7 @@
 mod authorization_code;
 mod client_credentials;
 mod password;
-mod refresh_token;
+pub(super) mod refresh_token;
 mod ticket;
 
 use super::request::Grant;

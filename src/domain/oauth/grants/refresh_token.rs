@@ -72,7 +72,8 @@ struct Next {
     bearer: Bearer,
 }
 
-enum Bearer {
+/// Whom a family speaks for.
+pub(in crate::domain::oauth) enum Bearer {
     Customer(Facts),
     User(User),
 }
@@ -116,7 +117,11 @@ fn renew(
 }
 
 /// Whoever the family speaks for, if the ticket or the account still holds.
-fn bearer(tx: &Tx<'_>, cx: &Cx<'_>, basis: &Basis) -> Result<Result<Bearer, Error>, Fault> {
+pub(in crate::domain::oauth) fn bearer(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    basis: &Basis,
+) -> Result<Result<Bearer, Error>, Fault> {
     match basis {
         Basis::Ticket(digest) => {
             let facts = tickets::may_renew(tx, cx, *digest)?;

@@ -1,22 +1,41 @@
-//! `/.well-known`: what standard OAuth and OpenID Connect software looks for.
+//! What standard OAuth and OpenID Connect software looks for: `/.well-known` and `/oidc`.
+
+mod logout;
+mod metadata;
+mod page;
+mod userinfo;
 
 use std::sync::Arc;
 
 use hyper::Method;
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue};
 use serde::Serialize;
 use warp::Filter;
 
-use super::call::{Call, cached, call, json};
-use super::{Dialect, Response, Routes};
+use super::call::{Call, cached, call, json, with_header};
+use super::{Dialect, Response, Routes, any};
 use crate::crypto::jwk::Jwk;
 use crate::domain::Appliance;
 use crate::domain::signing::KEY_SET_SECONDS;
 
+/// Some of it stands below the address of contract B, so these routes go before that contract's.
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
-    warp::path!(".well-known" / "jwks.json")
+    let keys = warp::path!(".well-known" / "jwks.json")
         .and(call(on, Dialect::Security, "/.well-known/jwks.json"))
-        .then(jwks)
-        .boxed()
+        .then(jwks);
+    any([
+        userinfo::routes(on),
+        keys.map(for_any_origin).boxed(),
+        metadata::routes(on).map(for_any_origin).boxed(),
+        metadata::routes_of_auth_v3(on).map(for_any_origin).boxed(),
+        logout::routes(on),
+    ])
+}
+
+/// The same answer, which a script of any site may read: it is public, and no cookie or token changes it.
+fn for_any_origin(response: Response) -> Response {
+    let any = HeaderValue::from_static("*");
+    with_header(response, ACCESS_CONTROL_ALLOW_ORIGIN, any)
 }
 
 /// `GET /.well-known/jwks.json`: the public keys of our tokens (RFC 7517 §5).
