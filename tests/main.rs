@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `architecture` | which folder may use which, and other habits the compiler does not check |
 //! | `auth_v3` | one file per path of the Genesys contract |
+//! | `clients` | relying parties and a browser that are not ours, as processes: login, refresh, logout, other sites |
 //! | `contract` | `contract/endpoints.txt` against the live routes: each path, method and status |
 //! | `crash` | kill the process at any instant: what was answered is still there |
 //! | `disk` | a disk that fails: no false success, and a clean start after |
@@ -25,6 +26,8 @@
 mod architecture;
 #[cfg(test)]
 mod auth_v3;
+#[cfg(test)]
+mod clients;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]

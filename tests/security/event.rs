@@ -1,11 +1,11 @@
 //! `GET /security/ticket/{id}/event`: the calendar file as two parsers that are not ours read it, and the links.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::clients::python;
 use crate::support::client::{Answer, Client};
 use crate::support::raw;
 use crate::support::server::{Server, Setup};
@@ -61,16 +61,6 @@ fn read_back(file: &str) -> Vec<Value> {
         .collect();
     assert_eq!(seen.len(), 2, "{lines}");
     seen
-}
-
-/// The Python with both parsers: where `tests/run` says, or where it puts it.
-fn python() -> PathBuf {
-    if let Some(named) = std::env::var_os("ADMIT_TEST_PYTHON") {
-        return named.into();
-    }
-    let this = std::env::current_exe().unwrap();
-    let target = this.ancestors().nth(3).unwrap();
-    target.join("python/bin/python")
 }
 
 const NAMES: [&str; 12] = [
