@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Config, MasterKeySource, Tls};
 use crate::crypto::seal::{Keyring, MASTER_KEY_LEN};
+use crate::domain::admin::{self, AdminCommand, Answer};
 use crate::domain::installation::{self, Plan};
 use crate::domain::{Appliance, Parts};
 use crate::kernel::hex;
@@ -82,6 +83,20 @@ pub enum Error {
         /// Its permissions.
         mode: u32,
     },
+    /// There has never been an appliance in the folder.
+    #[error("there is no appliance in {data}: run `admit init` first", data = .0.display())]
+    NeverStarted(PathBuf),
+    /// What is written now would belong to somebody else than what is there.
+    #[error(
+        "{data} belongs to the user with id {owner}, who could not use what another one writes: run this as that user",
+        data = .data.display()
+    )]
+    NotOwner {
+        /// The folder.
+        data: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -92,6 +107,44 @@ pub enum Error {
 
 /// Opens the appliance `config` describes, serving at `port`; an empty one is given its first facts.
 pub fn compose(config: &Config, port: u16, world: World) -> Result<Composed, Error> {
+    let appliance = open(config, port, world)?;
+    let first_run = install(&appliance, config)?;
+    Ok(Composed {
+        appliance: Arc::new(appliance),
+        first_run,
+    })
+}
+
+/// Carries a command of the operator out on an appliance that nobody serves. There must be one.
+pub fn carry_out(config: &Config, world: World, command: &AdminCommand) -> Result<Answer, Error> {
+    let appliance = reopen(config, world)?;
+    let cx = appliance.own_context();
+    let answer = Answer::of(admin::execute(&cx, command.clone()));
+    appliance.store().durable(cx.awaited()).wait()?;
+    Ok(answer)
+}
+
+fn reopen(config: &Config, world: World) -> Result<Appliance, Error> {
+    let data = &config.data;
+    let never = || Error::NeverStarted(data.clone());
+    let marker = data.join("store.marker");
+    if !marker.try_exists().map_err(at(&marker))? {
+        return Err(never());
+    }
+    let owner = fs::metadata(data).map_err(at(data))?.uid();
+    if owner != rustix::process::geteuid().as_raw() {
+        let data = data.clone();
+        return Err(Error::NotOwner { data, owner });
+    }
+    let appliance = open(config, config.listen.port(), world)?;
+    if installation::is_done(&appliance)? {
+        Ok(appliance)
+    } else {
+        Err(never())
+    }
+}
+
+fn open(config: &Config, port: u16, world: World) -> Result<Appliance, Error> {
     let World {
         clock,
         entropy,
@@ -106,7 +159,7 @@ pub fn compose(config: &Config, port: u16, world: World) -> Result<Composed, Err
     let store = Store::open_locked(lock, data, records, disk, clock.now())?;
     let base = base(config, port)?;
     let policy = config.policy.clone();
-    let appliance = Appliance::open(Parts {
+    let parts = Parts {
         store,
         clock,
         entropy,
@@ -114,12 +167,20 @@ pub fn compose(config: &Config, port: u16, world: World) -> Result<Composed, Err
         policy,
         base,
         issuer: config.public_url.clone(),
-    })?;
-    let first_run = install(&appliance, config)?;
-    Ok(Composed {
-        appliance: Arc::new(appliance),
-        first_run,
-    })
+    };
+    Ok(Appliance::open(parts)?)
+}
+
+impl Error {
+    /// Whether the command was refused, and nothing is broken.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::NeverStarted(_) | Self::NotOwner { .. })
+    }
+
+    /// Whether another process has the folder, perhaps only for a moment.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::Store(OpenError::InUse(_)))
+    }
 }
 
 /// The file with the first credentials.

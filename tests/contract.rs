@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::support::client::Client;
-use crate::support::server::Server;
+use crate::oidc;
+use crate::support::accounts::{admin_password, signed_in};
+use crate::support::browser::{Browser, Form};
+use crate::support::client::{Answer, Client, Request};
+use crate::support::party::{self, CALLBACK};
+use crate::support::server::{Credentials, Server};
 
 const ENDPOINTS: &str = include_str!("contract/endpoints.txt");
 const METHODS: [&str; 8] = [
@@ -30,22 +34,137 @@ async fn every_endpoint_answers_its_documented_success() {
     let first = server.first_client();
     let bearer = client.bearer(&first).await;
     let ticket = client.ticket(&bearer, "MULTI_USE_TICKET").await;
+    let known = Known {
+        admin: signed_in(&server).0,
+        password: admin_password(&server),
+        leaving: [client.bearer(&first).await, client.bearer(&first).await],
+        login: server.register_client(&server.organization(), party::facts()),
+        person: oidc::token(&server, "openid", &[]),
+        first,
+        bearer,
+    };
     let endpoints = endpoints();
-    assert!(endpoints.len() >= 13, "the list was not read");
+    assert!(endpoints.len() >= 26, "the list was not read");
     for (method, path, status) in endpoints {
-        let request = client.request(method, &path.replace("{ticketId}", &ticket));
-        let request = match (method, path) {
+        if path.ends_with(".html") && method == "POST" {
+            let answer = page_posted(&server, &client, path).await;
+            assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+            continue;
+        }
+        let at = path.replace("{ticketId}", &ticket);
+        let request = client.request(method, &at.replace("{client_id}", REGISTERED));
+        let answer = known.prepared(method, path, request).send().await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+    }
+}
+
+/// A page's form, filled in by whom it is for.
+async fn page_posted(server: &Server, client: &Client, path: &str) -> Answer {
+    let mut browser = Browser::of(client);
+    let login = server.register_client(&server.organization(), party::facts());
+    let request = format!(
+        "/auth/v3/oauth/authorize?client_id={}&redirect_uri={CALLBACK}&response_type=code&prompt=consent",
+        login.id
+    );
+    let name = path.trim_start_matches("/auth/").trim_end_matches(".html");
+    let mut person = party::somebody(name);
+    person.details.expired = Some(name == "change-password");
+    let person = server.enroll(&person);
+    if name == "sign-in" {
+        let page = browser.get(path).await;
+        let form = Form::of(&page.text);
+        let form = form.with("username", &person.name);
+        return browser.post(&form.with("password", &person.password)).await;
+    }
+    let asked = browser.get(&request).await;
+    let page = browser
+        .sign_in(&asked, &person.name, &person.password)
+        .await;
+    let form = Form::of(&page.text)
+        .with("decision", "continue")
+        .with("old_password", &person.password)
+        .with("new_password", "four words in a row")
+        .with("new_password_again", "four words in a row");
+    assert!(form.action.starts_with(path), "{}", form.action);
+    let answer = browser.post(&form).await;
+    if name == "change-password" && answer.status == 200 {
+        // The request asks for consent, which comes after the new password.
+        return browser
+            .post(&Form::of(&answer.text).with("decision", "continue"))
+            .await;
+    }
+    answer
+}
+
+/// The client that one request of the list registers and others use.
+const REGISTERED: &str = "registered-by-the-list";
+
+/// What the requests need to succeed.
+struct Known {
+    first: Credentials,
+    bearer: String,
+    /// One for each request that ends it.
+    leaving: [String; 2],
+    admin: String,
+    password: String,
+    person: String,
+    login: Credentials,
+}
+
+impl Known {
+    fn prepared<'c>(&self, method: &str, path: &str, request: Request<'c>) -> Request<'c> {
+        let password = self.password.as_str();
+        match (method, path) {
             ("POST", "/security/oauth/token") => request
-                .basic(&first.id, &first.secret)
+                .basic(&self.first.id, &self.first.secret)
                 .form(&[("grant_type", "client_credentials")]),
             ("POST", "/security/ticket") => request
-                .bearer(&bearer)
+                .bearer(&self.bearer)
                 .json(&json!({"type": "MULTI_USE_TICKET", "properties": {}})),
-            ("PUT", _) => request.bearer(&bearer).json(&json!({"properties": {}})),
-            _ => request.bearer(&bearer),
-        };
-        let answer = request.send().await;
-        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+            ("GET" | "POST", path) if path.ends_with("/oauth/authorize") => {
+                let form = [
+                    ("client_id", self.login.id.as_str()),
+                    ("redirect_uri", CALLBACK),
+                    ("response_type", "code"),
+                ];
+                if method == "GET" {
+                    request.query(&form)
+                } else {
+                    request.form(&form)
+                }
+            }
+            ("POST", "/auth/v3/oauth/token") => request
+                .basic(&self.first.id, &self.first.secret)
+                .form(&[("grant_type", "client_credentials")]),
+            ("POST", "/oauth/introspect" | "/oauth/revoke") => request
+                .basic(&self.first.id, &self.first.secret)
+                .form(&[("token", "unknown")]),
+            (_, "/oidc/userinfo") => request.bearer(&self.person),
+            (_, "/oidc/logout") => request,
+            ("PUT", "/security/ticket/{ticketId}") => request
+                .bearer(&self.bearer)
+                .json(&json!({"properties": {}})),
+            ("GET", "/auth/v3/sign-out") => request.bearer(&self.leaving[0]),
+            ("POST", "/auth/v3/sign-out") => request.bearer(&self.leaving[1]),
+            ("POST", "/auth/v3/auth-scheme") => {
+                request.json(&json!({"data": {"userName": "admin"}}))
+            }
+            ("POST", "/auth/v3/sign-in") => {
+                request.form(&[("username", "admin"), ("password", password)])
+            }
+            ("POST" | "PUT", path) if path.starts_with("/auth/v3/ops/clients") => request
+                .basic("admin", password)
+                .json(&json!({"data": {"client_id": REGISTERED}})),
+            (_, path) if path.starts_with("/auth/v3/ops/clients") => {
+                request.basic("admin", password)
+            }
+            ("POST", "/auth/v3/change-password") => {
+                request.bearer(&self.admin).json(&json!({"data": {
+                    "oldPassword": password, "newPassword": "another one, and longer",
+                }}))
+            }
+            _ => request.bearer(&self.bearer),
+        }
     }
 }
 
@@ -63,7 +182,12 @@ async fn every_other_method_is_told_which_there_are() {
             .filter(|method| !served.contains(method))
         {
             let answer = client
-                .request(method, &path.replace("{ticketId}", "abc-def"))
+                .request(
+                    method,
+                    &path
+                        .replace("{ticketId}", "abc-def")
+                        .replace("{client_id}", "abc"),
+                )
                 .quiet()
                 .await;
             assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text);

@@ -5,13 +5,18 @@
 //! | `architecture` | which folder may use which, and other habits the compiler does not check |
 //! | `auth_v3` | one file per path of the Genesys contract |
 //! | `clients` | relying parties and a browser that are not ours, as processes: login, refresh, logout, other sites |
+//! | `cli` | the operator's commands on a running server and on a stopped store: the same answers, the same records |
 //! | `contract` | `contract/endpoints.txt` against the live routes: each path, method and status |
 //! | `crash` | kill the process at any instant: what was answered is still there |
 //! | `disk` | a disk that fails: no false success, and a clean start after |
 //! | `jobs` | the background loop under a moving clock |
+//! | `oauth` | OAuth 2.0 at both fronts, one file a standard; names begin with the rule's id |
+//! | `people` | passwords: one answer, guessing held down, changing ends what it must |
+//! | `oidc` | OpenID Connect, introspection and revocation, one file per endpoint |
 //! | `power` | the plug is pulled: what was answered is on the disk, what was spent stays spent |
 //! | `race` | many clients, one ticket, one refresh token: one winner, also when the process is killed meanwhile |
 //! | `readme` | the README's commands work as printed, and it mentions every setting and command |
+//! | `redirects` | hundreds of values that look like a registered redirect URI and match nothing |
 //! | `replays` | what official clients really send, byte for byte, one file per client |
 //! | `security` | one file per resource of the Auvious contract |
 //! | `signing` | signing keys under a moving clock, through restarts and failures, and removed in an emergency |
@@ -27,6 +32,8 @@ mod architecture;
 #[cfg(test)]
 mod auth_v3;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod contract;
@@ -37,11 +44,19 @@ mod disk;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
+mod oauth;
+#[cfg(test)]
+mod oidc;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
 mod power;
 #[cfg(test)]
 mod race;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod redirects;
 #[cfg(test)]
 mod replays;
 #[cfg(test)]

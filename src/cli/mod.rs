@@ -1,8 +1,13 @@
 //! The command line: what can be asked of the program, and how each answer becomes an exit code.
 
+mod client;
 mod init;
+mod org;
+mod print;
+mod reach;
 mod serve;
 mod tour;
+mod user;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -13,6 +18,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, Overrides};
+use crate::domain::admin::{AdminCommand, Role};
 use crate::kernel::BaseUrl;
 
 /// Tickets, tokens, one-time codes, keys and calendar invitations from one binary.
@@ -32,6 +38,12 @@ enum Command {
     Serve(Place),
     /// Do what the first start does, without serving.
     Init(Place),
+    /// Found, see, rename and remove organizations, on a running server or a stopped store.
+    Org(org::Org),
+    /// Register, see, change and remove clients, on a running server or a stopped store.
+    Client(client::Client),
+    /// Give people accounts, see, change and remove them, on a running server or a stopped store.
+    User(user::User),
     /// Walk a running server through the whole job and compare each answer with the contract.
     Tour(Visit),
 }
@@ -48,6 +60,34 @@ struct Place {
     /// Where to listen [default: 127.0.0.1:8443].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+}
+
+/// Which appliance a command is for, and how its answer is printed.
+#[derive(Args)]
+struct Target {
+    /// The configuration file the server is started with.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The folder that holds everything the appliance keeps [default: ./admit-data].
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+    /// Print one JSON object or array.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Target {
+    /// Has the command carried out there and prints what came of it.
+    fn run(self, command: &AdminCommand) -> ExitCode {
+        let place = Place {
+            config: self.config,
+            data: self.data,
+            listen: None,
+        };
+        with_config(place, |config| {
+            reach::reach(config, command, |reply| print::print(reply, self.json))
+        })
+    }
 }
 
 /// Which running server is meant.
@@ -82,6 +122,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match admit.command {
         Command::Serve(place) => with_config(place, serve::serve),
         Command::Init(place) => with_config(place, init::init),
+        Command::Org(org) => org.run(),
+        Command::Client(client) => client.run(),
+        Command::User(user) => user.run(),
         Command::Tour(visit) => visit_with_config(visit),
     }
 }
@@ -115,6 +158,26 @@ fn with_config(place: Place, run: impl FnOnce(&Config) -> ExitCode) -> ExitCode 
         Ok(config) => run(&config),
         Err(problems) => failed(problems, USAGE),
     }
+}
+
+/// Reads the name of a role; an empty one means none.
+fn role(name: &str) -> Result<Option<Role>, String> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let known = Role::named(name).map(Some);
+    known.ok_or_else(|| "roles are Agent, Supervisor, Admin, ClientService and Service".to_owned())
+}
+
+/// A list given on the command line: none given changes nothing, an empty value alone takes all away.
+fn listed<T>(given: Vec<Option<T>>) -> Option<Vec<T>> {
+    (!given.is_empty()).then(|| given.into_iter().flatten().collect())
+}
+
+/// The same for texts.
+fn texts(given: Vec<String>) -> Option<Vec<String>> {
+    let filled = |text: String| (!text.is_empty()).then_some(text);
+    listed(given.into_iter().map(filled).collect())
 }
 
 /// Says on standard error why there is nothing to show.

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tracing_subscriber::EnvFilter;
 
 use super::{BROKEN, failed, say};
 use crate::compose::{Composed, World, compose, trusted_certificate};
 use crate::config::{Config, Format, Log, Tls};
+use crate::http::control::{Control, SOCKET};
 use crate::http::tls::{self, Certificate, TlsFiles};
 use crate::http::{self, AllowedHosts, Limits, Settings, TrustedProxies};
 use crate::jobs;
@@ -53,6 +54,9 @@ async fn run(config: &Config) -> Result<(), String> {
         .map(|files| Certificate::load(files)?.server_config())
         .transpose()
         .map_err(said)?;
+    let control = Control::bind(&config.data);
+    let control =
+        control.map_err(|error| format!("{}: {error}", config.data.join(SOCKET).display()))?;
     let base = appliance.base().clone();
     let names = names(config, base.host());
     let settings = Settings {
@@ -64,6 +68,9 @@ async fn run(config: &Config) -> Result<(), String> {
     let jobs = tokio::spawn(jobs::run(Arc::clone(&appliance)));
     let scrub = tokio::spawn(jobs::scrub(Arc::clone(&appliance)));
     greet(config, address, base.as_str(), first_run.as_deref());
+    let (leave, left) = oneshot::channel::<()>();
+    let left = async { drop(left.await) };
+    let control = tokio::spawn(control.serve(Arc::clone(&appliance), left));
     let shutdown = until_told(Arc::clone(&failure))?;
     let entropy = appliance.entropy();
     let served = http::serve(
@@ -77,6 +84,8 @@ async fn run(config: &Config) -> Result<(), String> {
     .await;
     jobs.abort();
     scrub.abort();
+    drop(leave);
+    let _ = control.await;
     if served.cut > 0 {
         tracing::warn!(
             "{} connections did not end in time and were cut",

@@ -41,6 +41,19 @@ impl Object {
         self.text(name)?.ok_or_else(|| missing(name))
     }
 
+    /// A list of texts, if given.
+    pub(super) fn texts(&self, name: &str) -> Result<Option<Vec<String>>, Problem> {
+        let Some(value) = self.given(name) else {
+            return Ok(None);
+        };
+        let text = |one: &Value| one.as_str().map(str::to_owned);
+        let list = value.as_array();
+        let texts = list.and_then(|list| list.iter().map(text).collect());
+        texts
+            .map(Some)
+            .ok_or_else(|| wrong(name, "a list of texts"))
+    }
+
     /// A whole number, if given.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Problem> {
         let Some(value) = self.given(name) else {
@@ -67,6 +80,11 @@ impl Object {
             .as_object()
             .cloned()
             .ok_or_else(|| wrong(name, "an object"))
+    }
+
+    /// An object that must be given, to be read member by member.
+    pub(super) fn required_object(&self, name: &str) -> Result<Self, Problem> {
+        self.required_members(name).map(Self)
     }
 
     /// An object that must be given and may be kept.

@@ -10,6 +10,7 @@ mod auth_v3;
 mod body;
 mod call;
 mod connection;
+pub mod control;
 mod cookies;
 mod credentials;
 pub mod dialect;

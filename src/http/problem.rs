@@ -13,7 +13,7 @@ use crate::domain::access::Denied;
 use crate::domain::oauth::authorize;
 use crate::domain::oidc::{details, user_info};
 use crate::domain::sign_in::password;
-use crate::domain::{oauth, tickets, tokens};
+use crate::domain::{clients, oauth, tickets, tokens};
 use crate::kernel::Fault;
 use crate::kernel::fault::FaultKind;
 
@@ -191,6 +191,22 @@ impl From<tickets::Error> for Problem {
             Error::NotFound => Self::not_found("there is no such ticket"),
             Error::Denied(denied) => denied.into(),
             Error::Invalid(what) => Self::bad_request(what),
+            Error::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<clients::Error> for Problem {
+    fn from(error: clients::Error) -> Self {
+        use clients::Error;
+        match error {
+            Error::NotFound => Self::not_found("there is no such client"),
+            Error::NoOrganization => Self::not_found("there is no such organization"),
+            Error::Taken(_) | Error::Kept => {
+                Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
+            }
+            Error::Invalid(what) => Self::bad_request(what),
+            Error::Denied(denied) => denied.into(),
             Error::Fault(fault) => fault.into(),
         }
     }

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use admit::domain::access::{Caller, Subject};
-use admit::domain::tokens::{self, Grantee, Thing};
-use admit::domain::users::User;
-use admit::domain::{Front, clients, users};
-use admit::kernel::SignInId;
+use admit::domain::access::Caller;
+use admit::domain::tokens::{self, Thing};
 use serde_json::{Value, json};
 
+use crate::support::accounts::{admin, claims, signed_in};
 use crate::support::client::Client;
 use crate::support::server::Server;
 
@@ -20,37 +18,6 @@ async fn userinfo(client: &Client, bearer: &str) -> Value {
         .await
         .ok()
         .json()
-}
-
-fn admin(server: &Server) -> User {
-    let cx = server.appliance.own_context();
-    users::named(&cx, &server.organization(), "ADMIN")
-        .unwrap()
-        .unwrap()
-}
-
-/// An access token of the administrator, as signing in will give one, and its sign-in.
-fn signed_in(server: &Server) -> (String, SignInId) {
-    let cx = server.appliance.own_context();
-    let client = clients::find(&cx, &"customer".parse().unwrap())
-        .unwrap()
-        .unwrap();
-    let user = admin(server);
-    let sign_in = SignInId::draw(server.appliance.entropy().as_ref());
-    let grantee = Grantee {
-        subject: Subject::User(user.id),
-        organization: user.organization,
-        client: client.id.clone(),
-        roles: user.roles,
-        scope: "*".into(),
-        sign_in: Some(sign_in.clone()),
-        front: Front::AuthV3,
-        session: None,
-        signed_in_at: Some(cx.now),
-        claims: Vec::new(),
-    };
-    let token = tokens::mint(&cx, &grantee, &client).unwrap();
-    (token.value.expose().clone(), sign_in)
 }
 
 fn caller(server: &Server, bearer: &str) -> Arc<Caller> {
@@ -161,8 +128,8 @@ async fn a_token_is_dead_for_the_next_request_by_each_of_the_four_ways() {
     let (one, sign_in) = signed_in(&server);
     let (other, _) = signed_in(&server);
     let end = |thing| tokens::end(&cx, &operator, thing).unwrap();
-    let jti = jti(&one);
-    end(Thing::Token(jti.parse().unwrap()));
+    let jti = claims(&one)["jti"].clone();
+    end(Thing::Token(jti.as_str().unwrap().parse().unwrap()));
     assert!(!client.is_alive(&one).await, "one token");
     assert!(client.is_alive(&other).await, "one token and no other");
 
@@ -188,16 +155,6 @@ async fn a_token_is_dead_for_the_next_request_by_each_of_the_four_ways() {
     let (fresh, _) = signed_in(&server);
     assert!(client.is_alive(&fresh).await, "an epoch begins anew");
     assert!(client.is_alive(&bearer).await, "an epoch is one subject's");
-}
-
-fn jti(token: &str) -> String {
-    use base64::Engine as _;
-    let claims = token.split('.').nth(1).unwrap();
-    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(claims)
-        .unwrap();
-    let claims: Value = serde_json::from_slice(&claims).unwrap();
-    claims["jti"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]

@@ -63,6 +63,11 @@ impl Client {
         }
     }
 
+    /// Our own address, as this client calls it.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     pub(crate) fn request(&self, method: &str, path: &str) -> Request<'_> {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         Request {
@@ -185,6 +190,11 @@ impl Request<'_> {
         self.body("application/x-www-form-urlencoded", form)
     }
 
+    pub(crate) fn query(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.builder = self.builder.query(pairs);
+        self
+    }
+
     pub(crate) fn json(self, value: &Value) -> Self {
         self.body("application/json", value.to_string())
     }
@@ -235,7 +245,10 @@ impl Answer {
         for name in ["x-request-id", "cache-control"] {
             assert!(!self.header(name).is_empty(), "{path}: no {name}: {self:?}");
         }
-        if self.status < 400 {
+        if self.header("content-type").starts_with("text/html") {
+            self.is_a_guarded_page(path);
+        }
+        if self.status < 400 || self.header("content-type").starts_with("text/html") {
             return;
         }
         let body = self.json();
@@ -251,6 +264,21 @@ impl Answer {
                 "{path}"
             );
         }
+    }
+
+    /// RFC 9700 §4.16, §4.2.4: no frame, nothing from elsewhere, no referrer, not kept.
+    fn is_a_guarded_page(&self, path: &str) {
+        let policy = self.header("content-security-policy");
+        for wanted in [
+            "default-src 'none'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
+            assert!(policy.contains(wanted), "{path}: {policy}");
+        }
+        assert_eq!(self.header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(self.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(self.header("cache-control"), "no-store", "{path}");
     }
 
     /// A header, empty when it is not there.

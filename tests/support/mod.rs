@@ -1,9 +1,13 @@
 //! What the black-box tests stand on.
 
+pub(crate) mod accounts;
+pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod inside;
 pub(crate) mod line;
 pub(crate) mod load;
+pub(crate) mod near_misses;
+pub(crate) mod party;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod server;

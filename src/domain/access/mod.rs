@@ -44,6 +44,12 @@ impl Role {
             .map_or("", |(_, _, authority)| authority)
     }
 
+    /// The role that tokens carry so.
+    pub fn of_authority(name: &str) -> Option<Self> {
+        let found = ROLES.iter().find(|(.., authority)| *authority == name);
+        found.map(|(role, ..)| *role)
+    }
+
     /// As an operator writes it, such as `Agent`.
     pub fn name(self) -> &'static str {
         ROLES

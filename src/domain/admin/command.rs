@@ -26,15 +26,29 @@ pub enum AdminCommand {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum OrgCommand {
     /// Found one.
-    Create { name: String },
+    Create {
+        /// Its name.
+        name: String,
+    },
     /// All of them.
     List,
     /// One of them.
-    Show { org: String },
+    Show {
+        /// Its name or id.
+        org: String,
+    },
     /// Call one something else.
-    Update { org: String, name: String },
+    Update {
+        /// Its name or id.
+        org: String,
+        /// Its new name.
+        name: String,
+    },
     /// Remove an empty one.
-    Delete { org: String },
+    Delete {
+        /// Its name or id.
+        org: String,
+    },
 }
 
 /// What can be asked about clients.
@@ -42,19 +56,38 @@ pub enum OrgCommand {
 pub enum ClientCommand {
     /// Register one, in the usual organization where none is named.
     Create {
+        /// In which organization.
         org: Option<String>,
+        /// What it shall be.
         new: Box<NewClient>,
     },
     /// Those of an organization.
-    List { org: Option<String> },
+    List {
+        /// In which organization.
+        org: Option<String>,
+    },
     /// One of them.
-    Show { id: String },
+    Show {
+        /// Its id.
+        id: String,
+    },
     /// Change one.
-    Update { id: String, facts: Box<Facts> },
+    Update {
+        /// Its id.
+        id: String,
+        /// What it shall be.
+        facts: Box<Facts>,
+    },
     /// Give one a new secret.
-    Rotate { id: String },
+    Rotate {
+        /// Its id.
+        id: String,
+    },
     /// Remove one.
-    Delete { id: String },
+    Delete {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// What can be asked about people; `user` is a name in the organization or an id.
@@ -62,27 +95,48 @@ pub enum ClientCommand {
 pub enum UserCommand {
     /// Give a person an account.
     Create {
+        /// In which organization.
         org: Option<String>,
+        /// What it shall be.
         new: Box<NewUser>,
     },
     /// Those of an organization.
-    List { org: Option<String> },
+    List {
+        /// In which organization.
+        org: Option<String>,
+    },
     /// One of them.
-    Show { org: Option<String>, user: String },
+    Show {
+        /// In which organization.
+        org: Option<String>,
+        /// Its name or id.
+        user: String,
+    },
     /// Change one.
     Update {
+        /// In which organization.
         org: Option<String>,
+        /// Its name or id.
         user: String,
+        /// What it shall be.
         details: Box<Details>,
     },
     /// Give one a new password.
     Password {
+        /// In which organization.
         org: Option<String>,
+        /// Its name or id.
         user: String,
+        /// Whether it must change the password at the first sign-in.
         expired: bool,
     },
     /// Remove one.
-    Delete { org: Option<String>, user: String },
+    Delete {
+        /// In which organization.
+        org: Option<String>,
+        /// Its name or id.
+        user: String,
+    },
 }
 
 /// What came of a command.
@@ -101,7 +155,34 @@ pub enum AdminReply {
     /// One, as it now is.
     User(Box<UserView>),
     /// It is gone: what it was, and its id.
-    Gone { what: String, id: String },
+    Gone {
+        /// What it was.
+        what: String,
+        /// Its id.
+        id: String,
+    },
+}
+
+/// How a command's outcome is told to another copy of the program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Answer {
+    /// It was done, and the disk has it.
+    Done(AdminReply),
+    /// It was understood and refused, or not understood.
+    Refused(String),
+    /// Something of ours broke.
+    Broken(String),
+}
+
+impl Answer {
+    /// The outcome in words.
+    pub fn of(outcome: Result<AdminReply, Error>) -> Self {
+        match outcome {
+            Ok(reply) => Self::Done(reply),
+            Err(error) if error.is_fault() => Self::Broken(error.to_string()),
+            Err(error) => Self::Refused(error.to_string()),
+        }
+    }
 }
 
 /// Why the operator is refused.

@@ -12,7 +12,8 @@ mod view;
 pub use super::access::Role;
 pub use super::clients::{Facts, GrantType, NewClient};
 pub use super::users::{Details, NewUser};
+pub use crate::crypto::jws::Algorithm;
 pub use command::{
-    AdminCommand, AdminReply, ClientCommand, Error, OrgCommand, UserCommand, execute,
+    AdminCommand, AdminReply, Answer, ClientCommand, Error, OrgCommand, UserCommand, execute,
 };
 pub use view::{ClientView, OrgView, UserView};

@@ -62,9 +62,10 @@ fn change<T>(
             Ok(changed) => changed,
             Err(error) => return Ok(Verdict::Discard(error)),
         };
-        let epoch = match ends {
-            true => Some(ended::move_epoch(tx, &sub, Spared::default())?),
-            false => None,
+        let epoch = if ends {
+            Some(ended::move_epoch(tx, &sub, Spared::default())?)
+        } else {
+            None
         };
         Ok(Verdict::Commit((changed, epoch)))
     })?;

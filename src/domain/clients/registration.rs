@@ -324,7 +324,7 @@ fn check(by: &By, client: &Client, facts: &Facts) -> Result<(), Error> {
     if client.roles.has(Role::Service) && !by.is_operator() {
         return Err(Error::Denied(Denied::OPERATOR_ONLY));
     }
-    let chosen = facts.secret.as_ref().map(|secret| secret.expose());
+    let chosen = facts.secret.as_ref().map(Secret::expose);
     if chosen.is_some_and(|chosen| !is_secret(chosen)) {
         return Err(invalid("a secret is 8 to 256 visible ASCII characters"));
     }

@@ -20,6 +20,14 @@ pub(super) fn narrow(granted: &str, asked: Option<&str>) -> Result<String, Error
         return Ok(granted.to_owned());
     };
     let had: Vec<&str> = granted.split(' ').collect();
+    // Relying parties ask again for all they asked for first, and this one is dropped when nobody was asked for it.
+    let asked: Vec<&str> = asked
+        .into_iter()
+        .filter(|scope| *scope != OFFLINE || had.contains(scope))
+        .collect();
+    if asked.is_empty() {
+        return Ok(granted.to_owned());
+    }
     if asked.iter().all(|scope| had.contains(scope)) {
         Ok(asked.join(" "))
     } else {
@@ -28,6 +36,9 @@ pub(super) fn narrow(granted: &str, asked: Option<&str>) -> Result<String, Error
         ))
     }
 }
+
+/// Refresh tokens that outlive the browser's session (OpenID Connect Core §11).
+pub(super) const OFFLINE: &str = "offline_access";
 
 /// The scopes of a list, each once; `None` for a list of none, which is as good as not asking.
 fn words(list: &str) -> Option<Vec<&str>> {

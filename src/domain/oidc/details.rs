@@ -18,8 +18,25 @@ pub struct UserDetails {
     pub contact_center: Option<String>,
     /// The number of its account.
     pub dbid: Option<u32>,
+    /// Given name.
+    pub given_name: Option<String>,
+    /// Family name.
+    pub family_name: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+}
+
+impl UserDetails {
     /// What else is known, by contract B's names.
-    pub properties: Vec<(&'static str, String)>,
+    pub fn properties(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let known = [
+            ("firstName", &self.given_name),
+            ("lastName", &self.family_name),
+            ("email", &self.email),
+        ];
+        let known = known.into_iter();
+        known.filter_map(|(name, value)| value.as_deref().map(|value| (name, value)))
+    }
 }
 
 /// Why nothing can be said.
@@ -50,26 +67,20 @@ pub fn of(cx: &Cx<'_>, caller: &Caller) -> Result<UserDetails, Error> {
         }),
         Subject::User(id) => {
             let user = users::find(cx, id)?.ok_or(Error::Gone)?;
-            Ok(of_user(&user, authorities))
+            Ok(of_user(user, authorities))
         }
     }
 }
 
-fn of_user(user: &User, authorities: Vec<&'static str>) -> UserDetails {
-    let known = [
-        ("firstName", &user.first_name),
-        ("lastName", &user.last_name),
-        ("email", &user.email),
-    ];
-    let known = known
-        .into_iter()
-        .filter_map(|(name, value)| value.clone().map(|value| (name, value)));
+fn of_user(user: User, authorities: Vec<&'static str>) -> UserDetails {
     UserDetails {
         authorities,
         username: format!("{}-{}@{}", user.name, user.dbid, user.organization),
-        login_name: Some(user.name.clone()),
+        login_name: Some(user.name),
         contact_center: Some(user.organization.to_string()),
         dbid: Some(user.dbid),
-        properties: known.collect(),
+        given_name: user.first_name,
+        family_name: user.last_name,
+        email: user.email,
     }
 }

@@ -89,7 +89,7 @@ pub fn when_asked(
         at_hash: about
             .access
             .map(|access| at_hash(client.id_token_signing, access)),
-        sid: grantee.session.as_ref().map(|session| session.as_str()),
+        sid: grantee.session.as_ref().map(SessionId::as_str),
         acr: ACR,
         amr: ["pwd"],
         about: claims::named(user, about.claims),

@@ -4,4 +4,5 @@ pub mod claims;
 pub mod details;
 pub mod id_token;
 pub mod logout;
+pub mod signed_details;
 pub mod user_info;

@@ -1,5 +1,13 @@
 //! The Genesys contract under `/auth/v3`.
 
+mod api_response;
+mod change_password;
+mod jwt_userinfo;
+mod openid_userinfo;
+mod ops_clients;
+mod same_origin;
+mod session;
+mod sign_in;
 mod userinfo;
 
 use std::sync::Arc;
@@ -14,8 +22,14 @@ use crate::domain::{Appliance, Front};
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
     let rest = call(on, Dialect::AuthV3, "/auth/v3").map(|call: Call| call.not_found());
     let all = any([
-        userinfo::routes(on),
+        change_password::routes(on),
         fronts::routes(on, Front::AuthV3),
+        jwt_userinfo::routes(on),
+        openid_userinfo::routes(on),
+        ops_clients::routes(on),
+        session::routes(on),
+        sign_in::routes(on),
+        userinfo::routes(on),
         rest.boxed(),
     ]);
     warp::path!("auth" / "v3" / ..).and(all).boxed()

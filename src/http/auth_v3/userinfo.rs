@@ -49,29 +49,33 @@ struct CloudUserDetails<'a> {
     username: &'a str,
 }
 
+/// The published schema of a role. We know of none finer.
 #[derive(Serialize)]
-struct UserRole {
+pub(super) struct UserRole {
     name: &'static str,
     privileges: [&'static str; 0],
 }
 
-impl<'a> From<&'a UserDetails> for CloudUserDetails<'a> {
-    fn from(details: &'a UserDetails) -> Self {
-        let role = |name: &&'static str| UserRole {
+impl UserRole {
+    /// The roles of these details.
+    pub(super) fn of(details: &UserDetails) -> Vec<Self> {
+        let role = |name: &&'static str| Self {
             name,
             privileges: [],
         };
+        details.authorities.iter().map(role).collect()
+    }
+}
+
+impl<'a> From<&'a UserDetails> for CloudUserDetails<'a> {
+    fn from(details: &'a UserDetails) -> Self {
         Self {
-            authorities: details.authorities.iter().map(role).collect(),
+            authorities: UserRole::of(details),
             cme_user_name: details.login_name.as_deref(),
             contact_center_id: details.contact_center.as_deref(),
             dbid: details.dbid,
             login_name: details.login_name.as_deref(),
-            properties: details
-                .properties
-                .iter()
-                .map(|(name, value)| (*name, value.as_str()))
-                .collect(),
+            properties: details.properties().collect(),
             username: &details.username,
         }
     }

@@ -84,6 +84,10 @@ struct Metadata<'a> {
 
 /// What both issuers can do. What only a client with a switch of its own may use is listed as well.
 #[derive(Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a member of the document"
+)]
 struct Abilities {
     scopes_supported: [&'static str; 9],
     response_types_supported: [&'static str; 2],

@@ -1,19 +1,33 @@
 //! Content security policies (CSP Level 3): what a page may load, run, and send its form to.
 //!
-//! Browsers hold the redirects that answer a form to `form-action` as well, so a page that ends at a client names
-//! where that is. Nothing from a request gets into a policy unless it is a plain scheme, host and port.
+//! Browsers hold every redirect that follows a form to `form-action` as well, also those of the client after ours. So a
+//! page that ends at a client allows the client's scheme: who fills in the form is protected by the page holding nothing
+//! that is not ours. Nothing from a request gets into a policy unless it is a plain scheme, host and port.
 
 /// A page without a form.
 pub(super) fn closed() -> String {
     policy("'none'", "")
 }
 
-/// A page whose form comes back to us, and whose answer may lead to `destination`.
+/// A page whose form comes back to us, and whose answer may lead to `destination` and on from there.
 pub(super) fn own_form(destination: Option<&str>) -> String {
-    match destination.and_then(source) {
-        Some(source) => policy(&format!("'self' {source}"), ""),
+    match destination.and_then(schemes) {
+        Some(schemes) => policy(&format!("'self' {schemes}"), ""),
         None => policy("'self'", ""),
     }
+}
+
+/// What a client at `uri` may lead a browser on to: a callback on this machine often goes on to the web.
+fn schemes(uri: &str) -> Option<String> {
+    let (scheme, authority) = parted(uri)?;
+    let scheme = scheme.to_ascii_lowercase();
+    if NEVER.contains(&scheme.as_str()) {
+        return None;
+    }
+    Some(match (scheme.as_str(), authority) {
+        ("http", _) => "http: https:".to_owned(),
+        _ => format!("{scheme}:"),
+    })
 }
 
 /// A page whose form goes to `destination` at once, sent by the script that has this hash.

@@ -7,7 +7,7 @@ mod answer;
 mod request;
 
 use super::codes::{self, Code};
-use super::{Params, client_of};
+use super::{Params, client_of, scope};
 use crate::domain::access::Subject;
 use crate::domain::audit::{self, Event};
 use crate::domain::clients::{Client, redirect};
@@ -231,7 +231,7 @@ fn issue_code(
         offline: request
             .scope
             .split(' ')
-            .any(|scope| scope == "offline_access"),
+            .any(|granted| granted == scope::OFFLINE),
         scope: request.scope,
         nonce: request.nonce,
         id_token_claims: request.claims.id_token,

@@ -174,9 +174,7 @@ fn granted_scope(
         return Ok(granted);
     }
     // OpenID Connect Core §11: without being asked, nobody has agreed to this.
-    let words = granted
-        .split(' ')
-        .filter(|scope| *scope != "offline_access");
+    let words = granted.split(' ').filter(|scope| *scope != scope::OFFLINE);
     let kept = words.collect::<Vec<_>>().join(" ");
     if kept.is_empty() {
         let words = "offline_access alone grants nothing";

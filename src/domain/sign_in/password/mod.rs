@@ -78,13 +78,12 @@ fn judge(
         device,
     };
     let guess = guesses::count(cx, &target)?;
-    let is_right = match target.account.filter(|_| guess.is_looked_at) {
-        Some(user) => password::verify(presented, &user.password)?,
-        None => {
-            password::verify_nobodys(presented)?;
-            false
-        }
-    };
+    let mut is_right = false;
+    if let Some(user) = target.account.filter(|_| guess.is_looked_at) {
+        is_right = password::verify(presented, &user.password)?;
+    } else {
+        password::verify_nobodys(presented)?;
+    }
     let right = target.account.filter(|_| is_right);
     let is_in = guesses::settle(cx, &guess, right)?;
     Ok(named.user.filter(|_| is_in))

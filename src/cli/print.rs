@@ -1,0 +1,115 @@
+//! Replies as the operator reads them: aligned lines, or one JSON value for scripts.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::say;
+use crate::domain::admin::AdminReply;
+
+/// Prints a reply. Names come from people, so nothing in them may steer a terminal.
+pub(super) fn print(reply: &AdminReply, as_json: bool) {
+    if as_json {
+        say(format_args!("{:#}", value(reply)));
+        return;
+    }
+    match reply {
+        AdminReply::Orgs(all) => table(&["organization_id", "name"], all),
+        AdminReply::Clients(all) => {
+            table(&["client_id", "name", "public", "roles", "grants"], all);
+        }
+        AdminReply::Users(all) => {
+            table(
+                &[
+                    "user_id",
+                    "username",
+                    "roles",
+                    "name",
+                    "email",
+                    "disabled_since",
+                ],
+                all,
+            );
+        }
+        AdminReply::Client(client) if client.client_secret.is_some() => {
+            lines(reply, &["client_id", "client_secret"]);
+        }
+        AdminReply::User(user) if user.password.is_some() => {
+            lines(reply, &["username", "password"]);
+        }
+        AdminReply::Org(_) | AdminReply::Client(_) | AdminReply::User(_) => lines(reply, &[]),
+        AdminReply::Gone { what, id } => say(format_args!("The {what} {id} is gone.")),
+    }
+}
+
+fn value(reply: &AdminReply) -> Value {
+    match reply {
+        AdminReply::Orgs(all) => of(all),
+        AdminReply::Org(one) => of(one),
+        AdminReply::Clients(all) => of(all),
+        AdminReply::Client(one) => of(one),
+        AdminReply::Users(all) => of(all),
+        AdminReply::User(one) => of(one),
+        AdminReply::Gone { what, id } => json!({ "deleted": { "kind": what, "id": id } }),
+    }
+}
+
+fn of(what: &impl Serialize) -> Value {
+    serde_json::to_value(what).unwrap_or_default()
+}
+
+/// One fact a line; those of `names`, or all there are.
+fn lines(reply: &AdminReply, names: &[&str]) {
+    let Value::Object(facts) = value(reply) else {
+        return;
+    };
+    let names: Vec<&str> = if names.is_empty() {
+        facts.keys().map(String::as_str).collect()
+    } else {
+        names.to_vec()
+    };
+    let fact = |name: &str| facts.get(name).map(text).unwrap_or_default();
+    let width = names.iter().map(|name| name.len()).max();
+    let width = width.unwrap_or_default();
+    for name in names {
+        say(format_args!("{name:width$}  {}", fact(name)));
+    }
+}
+
+/// One thing a line, each name's facts in a column.
+fn table(names: &[&str], all: &impl Serialize) {
+    let Value::Array(all) = of(all) else { return };
+    let heads = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut rows: Vec<Vec<String>> = vec![heads];
+    for one in &all {
+        let facts: Option<&Map<String, Value>> = one.as_object();
+        let fact = |name: &&str| facts.and_then(|facts| facts.get(*name)).map(text);
+        let row = names.iter().map(|name| fact(name).unwrap_or_default());
+        rows.push(row.collect());
+    }
+    let width = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        cells.map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..names.len())
+        .map(|at| width(at).unwrap_or_default())
+        .collect();
+    for row in rows {
+        let cells = row.iter().zip(&widths);
+        let line: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        say(line.join("  ").trim_end());
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) if text.is_empty() => "-".to_owned(),
+        Value::String(text) => text.replace('\n', ", "),
+        Value::Array(all) if all.is_empty() => "-".to_owned(),
+        Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(" "),
+        Value::Bool(yes) => (if *yes { "yes" } else { "no" }).to_owned(),
+        Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
