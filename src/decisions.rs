@@ -57,3 +57,6 @@ pub mod d0017_heads_are_judged_on_the_wire {}
 
 #[doc = include_str!("decisions/0018-signing-keys-have-a-life.md")]
 pub mod d0018_signing_keys_have_a_life {}
+
+#[doc = include_str!("decisions/0019-the-control-socket-speaks-lines.md")]
+pub mod d0019_the_control_socket_speaks_lines {}

@@ -13,7 +13,7 @@
 //! | [`domain`] | what is true: features, their rules and records | kernel, crypto, store |
 //! | [`render`] | values to bytes: calendars, pages | kernel, domain's values |
 //! | [`config`] | what an operator sets | kernel, `domain::policy` |
-//! | [`http`] | who reaches us over the network, and in which words we answer | kernel, domain, render |
+//! | [`http`] | who reaches us, over the network or by the operator's socket, and in which words we answer | kernel, domain, render |
 //! | [`adapters`] | reaching others | kernel |
 //! | [`jobs`] | the background loop | domain |
 //! | [`compose`] | a [`config::Config`] becomes a running appliance | everything but `http` and `cli` |

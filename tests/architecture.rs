@@ -449,7 +449,7 @@ domain/users/a.rs | //!¶use crate::kernel::*; | 2: `use crate::kernel::*`: no g
 domain/clients/a.rs | //!¶use crate::domain::{Cx, access, tokens}; | 2: `clients` (tier 2) may not use `tokens` (tier 3)
 domain/clients/a.rs | //!¶use crate::domain::users::User; | 2: `clients` (tier 2) may not use `users` (tier 2)
 domain/clients/a.rs | //!¶use super::{Client, records};
-domain/clients/a.rs | //!¶use super::super::oauth::Error; | 2: `clients` (tier 2) may not use `oauth` (tier 5)
+domain/clients/a.rs | //!¶use super::super::oauth::Error; | 2: `clients` (tier 2) may not use `oauth` (tier 6)
 domain/mod.rs | //!¶use crate::domain::oauth::Error;
 domain/odd.rs | //!¶use crate::domain::access::Role; | 2: `odd` has no tier
 domain/users/a.rs | //!¶use sled::Db; | 2: `sled` is named only in store

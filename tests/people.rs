@@ -29,6 +29,7 @@ const ELSEWHERE: [u8; 3] = [198, 51, 100];
 const DAY: Duration = Duration::from_hours(24);
 /// No guess has to wait longer for the next.
 const WAIT: Duration = Duration::from_mins(15);
+const JUST_BEFORE: Duration = Duration::from_micros(1);
 
 fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
@@ -100,7 +101,7 @@ impl Server {
         user
     }
 
-    fn user(&self, id: &UserId) -> User {
+    fn stored(&self, id: &UserId) -> User {
         users::find(&self.appliance.own_context(), id)
             .unwrap()
             .unwrap()
@@ -141,6 +142,7 @@ impl Server {
             roles: user.roles,
             scope: "*".into(),
             sign_in: Some(SignInId::draw(self.appliance.entropy().as_ref())),
+            epoch: 0,
             front: Front::AuthV3,
             session: session.cloned(),
             signed_in_at: Some(cx.now),
@@ -327,9 +329,9 @@ async fn o13_a_day_looks_at_fifty_wrong_guesses_of_strangers_and_the_next_day_be
     }
     assert_eq!(server.looked_at(&ann.id), 50);
     assert!(server.count("audit") <= before + 1, "once an hour at most");
-    server.advance(DAY - 53 * WAIT - Duration::from_micros(1));
+    server.advance(DAY.saturating_sub(53 * WAIT + JUST_BEFORE));
     assert!(!is_in(&server, right));
-    server.advance(Duration::from_micros(1));
+    server.advance(JUST_BEFORE);
     assert!(is_in(&server, right), "the lock is never for ever");
 }
 
@@ -414,14 +416,14 @@ async fn o13_after_five_wrong_guesses_the_next_must_come_later_and_later() {
     for seconds in [1_u8, 2, 4, 8] {
         let before = server.looked_at(&ann.id);
         assert!(!is_in(&server, right), "at once");
-        server.advance(Duration::from_secs(seconds.into()) - Duration::from_micros(1));
+        server.advance(Duration::from_secs(seconds.into()).saturating_sub(JUST_BEFORE));
         assert!(!is_in(&server, right), "a little before {seconds} s");
         assert_eq!(
             server.looked_at(&ann.id),
             before,
             "and neither was looked at"
         );
-        server.advance(Duration::from_micros(1));
+        server.advance(JUST_BEFORE);
         assert!(
             is_in(
                 &server,
@@ -619,7 +621,7 @@ async fn changing_a_password_ends_every_sign_in_but_the_one_that_asked() {
             ..STRANGER
         }
     ));
-    let changed = server.user(&ann.id);
+    let changed = server.stored(&ann.id);
     assert!(changed.password_changed_at >= ann.password_changed_at);
     let server = server.restart().await;
     assert!(server.caller(&own_token).is_ok() && server.caller(&other_token).is_err());
@@ -680,7 +682,7 @@ async fn an_expired_password_may_be_changed_without_signing_in_and_only_an_expir
     assert!(matches!(refused, Err(ChangeRefusal::Wrong)));
     change(&server, EXPIRED, PASSWORD, NEW).unwrap();
     assert!(!server.is_open(&browser), "nothing is spared");
-    assert!(!server.user(&ann.id).password_expired);
+    assert!(!server.stored(&ann.id).password_expired);
     assert!(is_in(
         &server,
         Try {
@@ -786,7 +788,7 @@ async fn o11_every_sign_in_begins_a_session_of_its_own_and_only_while_the_passwo
     // Judged before the change, too late to begin after it.
     let refused = sign_in::begin(&cx, &ann);
     assert!(matches!(refused.map(|_| ()), Err(Refusal::Wrong)));
-    let now = server.user(&ann.id);
+    let now = server.stored(&ann.id);
     server.keep(&User {
         disabled: Some(cx.now),
         ..now.clone()
@@ -841,19 +843,77 @@ async fn signing_out_ends_this_sign_in_and_its_browsers_session_or_all_of_them()
 
 #[tokio::test]
 async fn heavy_o12_what_is_wrong_does_not_show_in_the_time_it_takes() {
-    measure(300).await;
+    // Few samples, and another test may be about: the medians are judged by the whole measure.
+    measure(300, 0.1).await;
 }
 
 #[tokio::test]
 #[ignore = "the whole measure of O12 takes half an hour"]
 async fn heavy_o12_what_is_wrong_does_not_show_in_twenty_thousand_samples() {
-    measure(20_000).await;
+    measure(20_000, 0.02).await;
+}
+
+#[tokio::test]
+async fn heavy_o13_a_minute_of_guessing_from_twenty_networks_across_a_restart_never_stops_the_owner()
+ {
+    let mut server = Server::start().await;
+    let ann = server.employ("ann");
+    let right = Try {
+        password: PASSWORD,
+        ..STRANGER
+    };
+    let home = Try {
+        network: HOME,
+        ..right
+    };
+    assert!(is_in(&server, home));
+    let device = server.begin(&ann).device;
+    for second in 0..60_u8 {
+        if second == 30 {
+            server = server.restart().await;
+        }
+        thread::scope(|scope| {
+            for half in [0..10_u8, 10..20] {
+                let appliance = &server.appliance;
+                scope.spawn(move || {
+                    for network in half {
+                        let network = [203, 0, network];
+                        assert!(
+                            check(
+                                appliance,
+                                Try {
+                                    network,
+                                    ..STRANGER
+                                }
+                            )
+                            .is_err()
+                        );
+                    }
+                });
+            }
+            assert!(is_in(&server, home), "from home at {second} s");
+        });
+        let travelling = Try {
+            // Each time from a network nobody has seen.
+            network: [100, 64, second],
+            device: Some(device.expose()),
+            ..right
+        };
+        assert!(
+            is_in(&server, travelling),
+            "with the own browser at {second} s"
+        );
+        server.advance(Duration::from_secs(1));
+    }
+    let looked_at = server.looked_at(&ann.id);
+    println!("1200 guesses, {looked_at} looked at");
+    assert!((5..=20).contains(&looked_at), "{looked_at}");
 }
 
 const CLASSES: [&str; 5] = ["wrong", "unknown", "locked", "disabled", "expired"];
 
 /// Samples of every class in turn, so that whatever else the machine does meets all of them alike.
-async fn measure(rounds: usize) {
+async fn measure(rounds: usize, medians: f64) {
     let server = Server::governed(one_for_strangers).await;
     let users: Vec<User> = CLASSES
         .iter()
@@ -886,7 +946,7 @@ async fn measure(rounds: usize) {
             apart * 100.0
         );
         assert!(t.abs() < 4.5, "{class}: t {t}");
-        assert!(apart.abs() < 0.02, "{class}: medians {apart}");
+        assert!(apart.abs() < medians, "{class}: medians {apart}");
     }
 }
 

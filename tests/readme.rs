@@ -133,24 +133,40 @@ fn every_command_and_option_is_mentioned() {
         let said = admit(root()).args(args).output().unwrap();
         String::from_utf8(said.stdout).unwrap()
     };
-    let overview = help(&["--help"]);
-    let (_, commands) = overview.split_once("Commands:\n").unwrap();
-    let commands: Vec<&str> = commands
-        .lines()
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
-    assert!(commands.len() >= 4, "{overview}");
+    let commands = commands_in(&help(&["--help"]));
+    assert!(commands.len() >= 7, "{commands:?}");
     for command in commands {
-        assert!(readme.contains(&format!("`admit {command}`")), "{command}");
-        let said = help(&[command, "--help"]);
-        let options = said
-            .split_whitespace()
-            .filter(|word| word.starts_with("--"));
-        for option in options.map(|option| option.trim_end_matches(',')) {
-            assert!(readme.contains(option), "{command} {option}");
+        assert!(readme.contains(&format!("`admit {command}")), "{command}");
+        let said = help(&[&command, "--help"]);
+        let mut options = options_in(&said);
+        for below in commands_in(&said).iter().filter(|below| *below != "help") {
+            let both = format!("{command} {below}");
+            assert!(readme.contains(&format!("`admit {both}")), "{both}");
+            options.extend(options_in(&help(&[&command, below, "--help"])));
+        }
+        for option in options {
+            assert!(readme.contains(&option), "{command} {option}");
         }
     }
+}
+
+/// The commands a help text lists, if it lists any.
+fn commands_in(help: &str) -> Vec<String> {
+    let listed = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+    let lines = listed.lines().take_while(|line| !line.is_empty());
+    // A line that goes on with a description is indented further.
+    let lines = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let words = lines.filter_map(|line| line.split_whitespace().next());
+    words.map(str::to_owned).collect()
+}
+
+/// The options a help text lists.
+fn options_in(help: &str) -> Vec<String> {
+    let words = help
+        .split_whitespace()
+        .map(|word| word.trim_end_matches([',', '`']));
+    let options = words.filter(|word| word.starts_with("--") && word.len() > 2);
+    options.map(str::to_owned).collect()
 }
 
 #[test]

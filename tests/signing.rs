@@ -13,7 +13,7 @@ use admit::config::{Config, MasterKeySource};
 use admit::crypto::jws::Algorithm;
 use admit::domain::Appliance;
 use admit::domain::clients::GrantType;
-use admit::domain::policy::{Policy, TokenPolicy};
+use admit::domain::policy::Policy;
 use admit::domain::signing::{self, Error, KEY_SET_SECONDS, KeyStatus, Urgency};
 use admit::jobs;
 use admit::kernel::{Clock as _, ManualClock, SystemEntropy, Timestamp};
@@ -532,7 +532,7 @@ fn o16_a_key_is_published_longer_than_the_key_set_may_be_kept() {
     assert!(shortest > Duration::from_secs(KEY_SET_SECONDS.into()));
     let policy = Policy::default().signing;
     assert!(policy.publish_before >= shortest && policy.rotate_every > policy.publish_before);
-    assert!(TokenPolicy::default().longest_access() >= 7 * DAY);
+    assert!(Policy::default().longest_signed() >= 7 * DAY);
 }
 
 /// Somebody who verifies tokens by the key set, which they keep for as long as it says.
@@ -577,7 +577,8 @@ async fn o16_a_rotation_under_10000_tokens_fails_no_mint_and_no_verification() {
     const TASKS: usize = 8;
     const EACH: usize = 1_250;
     let scene = Scene::governed(|policy| {
-        policy.signing.rotate_every = Duration::from_hours(1);
+        // A key takes over as soon as it has been published long enough, so that publishing it shorter would be seen.
+        policy.signing.rotate_every = Duration::from_mins(1);
         policy.signing.publish_before = Duration::from_secs(u64::from(KEY_SET_SECONDS) + 1);
     });
     let scene = Arc::new(scene.await);
@@ -606,7 +607,7 @@ async fn o16_a_rotation_under_10000_tokens_fails_no_mint_and_no_verification() {
     let mut minted = 0;
     while heard.recv().await.is_some() {
         minted += 1;
-        if minted % 50 == 0 {
+        if minted % 200 == 0 {
             scene.server.advance(Duration::from_secs(100));
             scene.keep().await;
         }
@@ -614,8 +615,8 @@ async fn o16_a_rotation_under_10000_tokens_fails_no_mint_and_no_verification() {
     assert_eq!(minted, TASKS * EACH);
     for task in tasks {
         let (signed_by, fetched) = task.await.unwrap();
-        assert!(signed_by >= 5, "{signed_by} keys signed");
-        assert!((40..=80).contains(&fetched), "{fetched} key sets fetched");
+        assert!(signed_by >= 8, "{signed_by} keys signed");
+        assert!((8..=30).contains(&fetched), "{fetched} key sets fetched");
     }
-    assert!(scene.list().len() >= 14, "{:?}", scene.list());
+    assert!(scene.list().len() >= 24, "{:?}", scene.list());
 }

@@ -481,7 +481,7 @@ mod tests {
             ("[sevrer]\nlisten = 1", "1:2: sevrer: is not a section; did you mean \"server\"?".into()),
             ("listen = \"127.0.0.1:1\"", "1:1: listen: is not a section; did you mean \"server.listen\"?".into()),
             ("[server]\ndata = \"x\"", "2:1: server.data: is not a setting; did you mean \"store.data\"?".into()),
-            ("[colours]\n", "1:2: colours: is not a section; there are server, tls, store, tickets, tokens, signing, limits, log".into()),
+            ("[colours]\n", "1:2: colours: is not a section; there are server, tls, store, tickets, tokens, signing, sessions, passwords, limits, log".into()),
             ("[log]\ncolour = true", "2:1: log.colour: is not a setting; [log] has level, format".into()),
             ("[log]\n\"a\\nb\" = true", "2:1: log.\"a\\nb\": is not a setting; [log] has level, format".into()),
             ("log = \"info\"", "1:1: log: must be a section: [log]".into()),

@@ -89,7 +89,7 @@ impl Appliance {
         let stored = store.view().get(&tables::CLOCK, &0)?;
         let last_instant = LastInstant::starting_at(stored.unwrap_or(Timestamp::from_micros(0)));
         let now = last_instant.after(clock.now());
-        let tokens_live = policy.tokens.longest_access();
+        let tokens_live = policy.longest_signed();
         let signing =
             signing::SigningKeys::open(&store, &keyring, entropy.as_ref(), now, tokens_live)?;
         let ended = tokens::Ended::load(&store.view())?;

@@ -91,11 +91,15 @@ impl Default for PasswordPolicy {
 /// The longest lifetime of access tokens a client can be given, in seconds.
 pub const ACCESS_SECONDS_MAX: u32 = 7 * 86_400;
 
-impl TokenPolicy {
-    /// The longest life a signed token can have by these rules. Nothing may be signed that lives longer.
-    pub fn longest_access(&self) -> Duration {
-        self.access
-            .max(Duration::from_secs(ACCESS_SECONDS_MAX.into()))
+impl Policy {
+    /// The longest life of anything we sign by these rules: access and ID tokens, and ping cookies. Nothing may be signed
+    /// that lives longer.
+    pub fn longest_signed(&self) -> Duration {
+        let longest_client = Duration::from_secs(ACCESS_SECONDS_MAX.into());
+        self.tokens
+            .access
+            .max(longest_client)
+            .max(self.sessions.idle)
     }
 }
 

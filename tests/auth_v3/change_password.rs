@@ -153,7 +153,7 @@ async fn a_password_that_has_expired_is_changed_without_a_token() {
     let client = Client::of(&server);
     let old = admin_password(&server);
     change_user(&server, &admin(&server), |user| {
-        user.password_expired = true
+        user.password_expired = true;
     });
     assert!(!opens(&client, &old).await);
     let wrong = change(&client, None, &data_of("admin", "something else", NEW)).await;

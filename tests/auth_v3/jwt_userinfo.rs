@@ -87,7 +87,7 @@ async fn o20_a_statement_is_no_token_and_ends_with_the_one_it_came_of() {
     let server = Server::start().await;
     let client = Client::of(&server);
     change_client(&server, "customer", |client| {
-        client.access_seconds = Some(90)
+        client.access_seconds = Some(90);
     });
     let made = signed_in_as(&server, &admin(&server), "customer", "*");
     let answer = asked(&client, &made.token).await;

@@ -96,7 +96,7 @@ async fn o12_unknown_wrong_and_disabled_look_the_same() {
     let unknown = form(&client, "nobody", "x").send().await;
     let nowhere = form(&client, "nowhere\\admin", &password).send().await;
     change_user(&server, &admin(&server), |user| {
-        user.disabled = Some(user.created_at)
+        user.disabled = Some(user.created_at);
     });
     let disabled = form(&client, "admin", &password).send().await;
     for answer in [wrong, unknown, nowhere, disabled] {
@@ -111,7 +111,7 @@ async fn an_expired_password_leads_to_the_page_and_opens_nothing() {
     let server = Server::start().await;
     let client = Client::of(&server);
     change_user(&server, &admin(&server), |user| {
-        user.password_expired = true
+        user.password_expired = true;
     });
     let answer = form(&client, "admin", &admin_password(&server))
         .send()

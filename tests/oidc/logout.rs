@@ -1,5 +1,7 @@
 //! `/oidc/logout` (OpenID Connect RP-Initiated Logout), as a browser and as whoever sends one here sees it.
 
+use std::time::Duration;
+
 use admit::domain::clients;
 use admit::domain::sessions;
 use admit::domain::tokens::{self, Grantee};
@@ -162,7 +164,7 @@ async fn lo_2_a_post_does_what_a_link_does() {
 #[tokio::test]
 async fn lo_2_an_expired_hint_will_do() {
     let scene = Scene::set().await;
-    scene.server.advance(std::time::Duration::from_secs(3_600));
+    scene.server.advance(Duration::from_hours(1));
     let answer = scene.get(&[("id_token_hint", &scene.hint)]).await;
     assert_eq!(answer.status, 200);
     is_page(&answer);
@@ -363,6 +365,15 @@ async fn lo_3_the_answered_question_leads_where_the_request_asked() {
     assert!(!scene.is_signed_in());
 }
 
+/// What is sent, and the status it is refused with: a name, fields, a cookie, headers.
+type Posted<'a> = (
+    &'a str,
+    &'a [(String, String)],
+    &'a str,
+    &'a [(&'a str, &'a str)],
+    u16,
+);
+
 #[tokio::test]
 async fn o9_no_other_site_signs_anybody_out() {
     let scene = Scene::set().await;
@@ -374,7 +385,7 @@ async fn o9_no_other_site_signs_anybody_out() {
     let cross = [("sec-fetch-site", "cross-site"), ("origin", own.as_str())];
     let sibling = [("sec-fetch-site", "same-site")];
     let port = [("origin", "https://localhost:1")];
-    let rows: [(&str, &[(String, String)], &str, &[(&str, &str)], u16); 8] = [
+    let rows: [Posted<'_>; 8] = [
         ("no token", &[], &cookie, &[], 400),
         ("a wrong token", &bent, &cookie, &[], 400),
         ("no cookie", &fields, "a=b", &[], 400),

@@ -102,7 +102,6 @@ async fn md_2_every_form_leads_to_the_one_document_of_its_issuer() {
         );
     }
     for path in [
-        "/.well-known/openid-configuration/",
         "/.well-known/openid-configuration/auth",
         "/.well-known/openid-configuration/security",
         "/auth/v3/.well-known/jwks.json",

@@ -86,7 +86,7 @@ impl<'u> Parts<'u> {
     }
 
     fn check(&self) -> Result<(), &'static str> {
-        if self.host.contains('@') {
+        if self.host.contains('@') || self.port.is_some_and(|port| port.contains('@')) {
             return Err("names a user");
         }
         if !is_host(self.host) {

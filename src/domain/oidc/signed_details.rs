@@ -17,7 +17,7 @@ use crate::kernel::{Fault, Secret};
 /// Our own: it passes for no access, ID or ping token, and none of them for it.
 const TYPE: &str = "userinfo+jwt";
 /// It is read at once by whoever asked, and nobody can take it back.
-const LIFE: Duration = Duration::from_secs(60);
+const LIFE: Duration = Duration::from_mins(1);
 
 /// The longest statement, in bytes.
 pub const LENGTH_MAX: usize = 4_096;

@@ -136,7 +136,7 @@ fn take_over(cx: &Cx<'_>, ring: &mut Ring, story: &mut Story) -> Result<(), Faul
 /// Another key signs from now on. Returns the one that did.
 fn succeed(cx: &Cx<'_>, ring: &mut Ring, story: &mut Story) -> Result<Kept, Fault> {
     let made = make(cx, ring.current.algorithm())?;
-    let former = ring.turn(made, cx.now, cx.policy().tokens.longest_access());
+    let former = ring.turn(made, cx.now, cx.policy().longest_signed());
     story.tell("signing_key.rotated", ring.current.kid());
     if let Some(next) = &ring.next {
         story.tell("signing_key.published", next.kid());

@@ -96,7 +96,7 @@ fn claims(cx: &Cx<'_>, grantee: &Grantee, id: &TokenId, expires_at: Timestamp) -
     };
     Claims {
         iss: cx.appliance.issuer(grantee.front).to_owned(),
-        epoch: cx.appliance.ended.epoch(&sub),
+        epoch: grantee.epoch,
         sub,
         aud: audience(cx.appliance).to_owned(),
         exp: expires_at.seconds(),

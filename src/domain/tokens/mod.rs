@@ -38,6 +38,8 @@ pub struct Grantee {
     pub scope: String,
     /// The sign-in it came of; a client's own tokens have none.
     pub sign_in: Option<SignInId>,
+    /// The subject's epoch, from the transaction that grants: one that moved since makes the token a dead one.
+    pub epoch: u64,
     /// The front whose issuer it names.
     pub front: Front,
     /// The browser's session it came of, with which it ends.
@@ -58,6 +60,7 @@ impl Grantee {
             roles: caller.roles,
             scope: caller.scope.clone(),
             sign_in: caller.sign_in.clone(),
+            epoch: caller.epoch,
             front: caller.front,
             session: caller.session.clone(),
             signed_in_at: caller.signed_in_at,
@@ -182,7 +185,7 @@ fn told(
 
 /// Until when a thing ended must be remembered: as long as a token issued before could live.
 pub(in crate::domain) fn remembered_until(cx: &Cx<'_>) -> Timestamp {
-    cx.now.after(cx.policy().tokens.longest_access())
+    cx.now.after(cx.policy().longest_signed())
 }
 
 impl Appliance {

@@ -147,7 +147,7 @@ fn opened(
         rotated_at: cx.now,
         idle_until: cx.now.after(idle(cx, client)),
         ends_at: cx.now.after(cx.policy().tokens.refresh_absolute),
-        epoch: ended::epoch_within(tx, &grantee.subject.sub())?,
+        epoch: grantee.epoch,
         front: grantee.front,
         session: grantee.session.clone(),
         signed_in_at: grantee.signed_in_at,
@@ -275,19 +275,26 @@ pub fn sign_in_of(
     Ok(live.map(|family| family.sign_in))
 }
 
-/// Uses the token up: the family moves on, unless this is the same token again within the grace.
-pub fn rotate(tx: &Tx<'_>, cx: &Cx<'_>, presented: Ticketed, client: &Client) -> Result<(), Fault> {
+/// Uses the token up: the family moves on, unless this is the same token again within the grace. Returns the epoch its
+/// next access token is issued under.
+pub fn rotate(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    presented: Ticketed,
+    client: &Client,
+) -> Result<u64, Fault> {
     let Some(mut family) = records::family(tx, &presented.family)? else {
-        return Ok(());
+        return Ok(0);
     };
     if presented.generation < family.generation {
-        return Ok(());
+        return Ok(family.epoch);
     }
     family.generation = family.generation.saturating_add(1);
     family.epoch = ended::epoch_within(tx, &subject(&family.holder).sub())?;
     family.rotated_at = cx.now;
     family.idle_until = cx.now.after(idle(cx, client));
-    records::put_family(tx, &presented.family, &family)
+    records::put_family(tx, &presented.family, &family)?;
+    Ok(family.epoch)
 }
 
 /// Ends the family and its sign-in, because one of its tokens came back.
@@ -367,6 +374,7 @@ fn renewed(family: &FamilyRecord, presented: Ticketed) -> Renewed {
             roles: family.roles,
             scope: family.scope.clone(),
             sign_in: Some(family.sign_in.clone()),
+            epoch: family.epoch,
             front: family.front,
             session: family.session.clone(),
             signed_in_at: family.signed_in_at,

@@ -5,7 +5,6 @@ mod change_password;
 mod jwt_userinfo;
 mod openid_userinfo;
 mod ops_clients;
-mod same_origin;
 mod session;
 mod sign_in;
 mod userinfo;

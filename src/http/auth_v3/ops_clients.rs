@@ -9,9 +9,10 @@ use warp::Filter;
 
 use super::super::call::{Call, call};
 use super::super::cookies::Cookie;
+use super::super::form_token;
 use super::super::json::Object;
 use super::super::{Dialect, Problem, Response, Routes, any};
-use super::{api_response, same_origin};
+use super::api_response;
 use crate::domain::access::{By, Role, Subject};
 use crate::domain::clients::{self, Client, DEFAULT_SCOPES, Facts, GrantType, NewClient};
 use crate::domain::sign_in::password::{self, Attempt};
@@ -107,7 +108,7 @@ fn delete(cx: &Cx<'_>, call: &Call, id: &ClientId) -> Result<Response, Problem> 
 
 /// Whoever's name and password came along. Browsers keep those too, and would send them for another site.
 fn administrator(cx: &Cx<'_>, call: &Call) -> Result<User, Problem> {
-    same_origin::check(call)?;
+    form_token::same_origin(call)?;
     let proof = call.user_basic()?;
     let attempt = Attempt {
         tenant: None,

@@ -83,9 +83,11 @@ fn by_ping_cookie(cx: &Cx<'_>, call: &Call) -> Result<Option<Response>, Problem>
     let Some(cookie) = call.cookie(Cookie::Ping) else {
         return Ok(None);
     };
-    let renewed = ping::authenticate(cx, cookie).and_then(|caller| ping::renewed(cx, &caller));
-    match renewed {
-        Ok(cookie) => Ok(Some(Cookie::Ping.set(api_response::done()?, &cookie))),
+    match ping::authenticate(cx, cookie) {
+        Ok(caller) => {
+            let renewed = ping::renewed(cx, &caller)?;
+            Ok(Some(Cookie::Ping.set(api_response::done()?, &renewed)))
+        }
         Err(tokens::Error::Fault(fault)) => Err(fault.into()),
         Err(tokens::Error::Invalid | tokens::Error::Expired | tokens::Error::Ended) => Ok(None),
     }

@@ -12,8 +12,9 @@ use warp::Filter;
 
 use super::super::call::{Call, bare, call, with_header};
 use super::super::cookies::Cookie;
+use super::super::form_token;
 use super::super::{Dialect, Problem, Response, Routes, any};
-use super::{api_response, same_origin};
+use super::api_response;
 use crate::domain::sign_in::password::{self, Attempt, Refusal};
 use crate::domain::sign_in::{self, SignedIn};
 use crate::domain::users::User;
@@ -59,7 +60,7 @@ async fn sign_in(call: Call) -> Response {
         return call.not_allowed("POST");
     }
     call.run_slow(|cx, call| {
-        same_origin::check(call)?;
+        form_token::same_origin(call)?;
         let form = call.form()?;
         let name = form
             .get("username")

@@ -268,6 +268,7 @@ fn issue_token(
         roles: person.user.roles,
         scope: request.scope.clone(),
         sign_in: Some(FamilyId::draw(cx.entropy()).sign_in()),
+        epoch: person.session.epoch,
         front,
         session: Some(person.session.id.clone()),
         signed_in_at: Some(person.session.signed_in_at),

@@ -138,6 +138,7 @@ fn grantee(client: &Client, code: &Code, user: &User, family: &NewFamily) -> Gra
         roles: user.roles,
         scope: code.scope.clone(),
         sign_in: Some(family.sign_in.clone()),
+        epoch: code.epoch,
         front: code.front,
         session: code.bound_session().cloned(),
         signed_in_at: Some(code.signed_in_at),

@@ -12,8 +12,10 @@ pub(super) fn grant(
     asked: Option<&str>,
     front: Front,
 ) -> Result<Granted, Error> {
+    let subject = Subject::Client(client.id.clone());
     let grantee = Grantee {
-        subject: Subject::Client(client.id.clone()),
+        epoch: cx.appliance.ended().epoch(&subject.sub()),
+        subject,
         organization: client.organization.clone(),
         client: client.id.clone(),
         roles: client.roles,

@@ -7,9 +7,10 @@ use crate::domain::access::Subject;
 use crate::domain::audit::{self, Event};
 use crate::domain::clients::{Client, GrantType};
 use crate::domain::oidc::id_token::{self, About};
+use crate::domain::sign_in;
 use crate::domain::sign_in::password::{self, Attempt, Refusal};
 use crate::domain::tokens::refresh::{self, NewFamily};
-use crate::domain::tokens::{self, Grantee, ping};
+use crate::domain::tokens::{self, Grantee, ended, ping};
 use crate::domain::users::User;
 use crate::domain::{Cx, Front};
 use crate::store::Verdict;
@@ -24,9 +25,18 @@ pub(super) fn grant(
     let scope = scope::grant(client, asked, front.usual_scope())?;
     let user = password::check(cx, &attempt(request))?;
     let family = NewFamily::draw(cx);
-    let grantee = grantee(cx, client, &user, &family, scope, front);
+    let granted = grantee(cx, client, &user, &family, scope, front);
     let refreshes = client.may(GrantType::RefreshToken);
-    cx.write(|tx| {
+    let grantee = cx.write(|tx| {
+        // The password was judged outside: somebody may have changed it since.
+        if !sign_in::still_holds(tx, &user)? {
+            return Ok(Verdict::Discard(Refusal::Wrong.into()));
+        }
+        let epoch = ended::epoch_within(tx, &granted.subject.sub())?;
+        let grantee = Grantee {
+            epoch,
+            ..granted.clone()
+        };
         if refreshes {
             refresh::open_for_user(tx, cx, &family, client, &grantee, &user.id)?;
         }
@@ -37,7 +47,7 @@ pub(super) fn grant(
             organization: Some(&user.organization),
         };
         audit::record(tx, cx, &event)?;
-        Ok(Verdict::<(), Error>::Commit(()))
+        Ok(Verdict::<_, Error>::Commit(grantee))
     })?;
     let access = tokens::mint(cx, &grantee, client)?;
     let about = About::renewed(&access);
@@ -88,6 +98,7 @@ fn grantee(
         roles: user.roles,
         scope,
         sign_in: Some(family.sign_in.clone()),
+        epoch: 0,
         front,
         session: None,
         signed_in_at: Some(cx.now),

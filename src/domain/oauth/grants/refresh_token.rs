@@ -109,7 +109,7 @@ fn renew(
         Ok(scope) => scope,
         Err(error) => return Ok(Verdict::Discard(error)),
     };
-    refresh::rotate(tx, cx, presented, client)?;
+    renewed.grantee.epoch = refresh::rotate(tx, cx, presented, client)?;
     Ok(Verdict::Commit(Outcome::Renewed(Box::new(Next {
         renewed,
         bearer,

@@ -66,6 +66,8 @@ fn grantee(
         roles: Roles::of(&[Role::Customer]),
         scope: scope.to_owned(),
         sign_in: Some(family.sign_in.clone()),
+        // Tickets end one by one; a customer has no account whose epoch could move.
+        epoch: 0,
         front,
         session: None,
         signed_in_at: None,
