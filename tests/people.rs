@@ -6,10 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use admit::crypto::password::{PASSWORD_MAX, hash};
-use admit::domain::access::{Caller, Role, Roles, Subject};
+use admit::domain::access::{By, Caller, Role, Roles, Subject};
+use admit::domain::admin::user;
 use admit::domain::policy::Policy;
 use admit::domain::sign_in::password::{
-    self, Attempt, Change, ChangeRefusal, Refusal, ResetRefusal, Weakness, Whose,
+    self, Attempt, Change, ChangeRefusal, Refusal, Weakness, Whose,
 };
 use admit::domain::sign_in::{self, SignedIn, device, sign_out};
 use admit::domain::throttle::{self, Counter};
@@ -142,7 +143,7 @@ impl Server {
             roles: user.roles,
             scope: "*".into(),
             sign_in: Some(SignInId::draw(self.appliance.entropy().as_ref())),
-            epoch: 0,
+            epoch: tokens::epoch(&cx, &Subject::User(user.id.clone())),
             front: Front::AuthV3,
             session: session.cloned(),
             signed_in_at: Some(cx.now),
@@ -167,7 +168,7 @@ fn change(server: &Server, whose: Whose<'_>, old: &str, new: &str) -> Result<(),
     };
     let outcome = password::change(&cx, &change);
     server.settle(&cx);
-    outcome
+    outcome.map(drop)
 }
 
 fn own(caller: &Caller) -> Whose<'_> {
@@ -746,7 +747,8 @@ async fn a_reset_gives_a_password_nobody_chose_ends_everything_and_lifts_the_loc
     let token = server.token(&ann, Some(&browser.session.id));
     assert!(!is_in(&server, STRANGER));
     let cx = server.appliance.own_context();
-    let drawn = password::reset(&cx, &ann.id, true).unwrap();
+    let reset = user::give_password(&cx, &By::operator(), &ann.id, true).unwrap();
+    let drawn = reset.password.shown().clone();
     server.settle(&cx);
     assert!(!server.is_open(&browser) && server.caller(&token).is_err());
     let right = Try {
@@ -764,8 +766,7 @@ async fn a_reset_gives_a_password_nobody_chose_ends_everything_and_lifts_the_loc
         }
     ));
     let nobody = UserId::draw(server.appliance.entropy().as_ref());
-    let refused = password::reset(&cx, &nobody, false);
-    assert!(matches!(refused, Err(ResetRefusal::NoUser)));
+    assert!(user::give_password(&cx, &By::operator(), &nobody, false).is_err());
 }
 
 #[tokio::test]

@@ -317,6 +317,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "every setting once")]
     fn every_setting_reaches_its_place() {
         let text = r#"
             [server]

@@ -91,7 +91,9 @@ mod tests {
             }
             assert!(turns.take().is_none(), "the queue is full");
             drop(first);
-            waiting.into_iter().for_each(|one| one.join().unwrap());
+            for one in waiting {
+                one.join().unwrap();
+            }
         });
         assert!(most.load(Ordering::SeqCst) <= 2);
         assert!(turns.take().is_some(), "and empty again");

@@ -183,11 +183,6 @@ impl Call {
         self.arrival.headers.get(name)?.to_str().ok()
     }
 
-    /// The query as it came.
-    pub(super) fn query(&self) -> &str {
-        &self.query
-    }
-
     /// The name and password of the user whose Basic header this is; nothing in it is form-encoded.
     pub(super) fn user_basic(&self) -> Result<ClientProof, Problem> {
         credentials::user_basic(self.authorization()?)
@@ -295,10 +290,10 @@ pub(super) fn form_encoded(body: &impl Serialize) -> Result<Response, Problem> {
     };
     let mut form = form_urlencoded::Serializer::new(String::new());
     for (name, value) in &members {
-        match value {
-            Value::String(text) => form.append_pair(name, text),
-            other => form.append_pair(name, &other.to_string()),
-        };
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        form.append_pair(name, &text);
     }
     let mut response = Response::new(form.finish().into());
     response.headers_mut().insert(

@@ -294,8 +294,9 @@ impl From<oauth::Error> for Problem {
                 );
                 Self { scope, ..problem }
             }
-            Error::InvalidGrant(words) => bad("invalid_grant", words.into()),
-            Error::InvalidRefreshToken(words) => bad("invalid_grant", words.into()),
+            Error::InvalidGrant(words) | Error::InvalidRefreshToken(words) => {
+                bad("invalid_grant", words.into())
+            }
             Error::ExpiredRefreshToken => Self::invalid_token("Invalid refresh token (expired)"),
             Error::Ticket(refusal) => bad("invalid_grant", refusal.word().into()),
             Error::TooManyGuesses(wait) => {

@@ -66,7 +66,7 @@ pub(crate) fn grantee(cx: &Cx<'_>, user: &User, client: &OauthClient, scope: &st
         roles: user.roles,
         scope: scope.into(),
         sign_in: None,
-        epoch: 0,
+        epoch: tokens::epoch(cx, &Subject::User(user.id.clone())),
         front: Front::Security,
         session: None,
         signed_in_at: Some(cx.now),
@@ -81,7 +81,7 @@ pub(crate) fn token(server: &Server, scope: &str, claims: &[&str]) -> String {
     let client = client_of(server, &server.first_client().id);
     let grantee = Grantee {
         sign_in: Some(SignInId::draw(server.appliance.entropy().as_ref())),
-        epoch: 0,
+        epoch: tokens::epoch(&cx, &Subject::User(user.id.clone())),
         claims: claims.iter().map(|&name| name.to_owned()).collect(),
         ..grantee(&cx, &user, &client, scope)
     };

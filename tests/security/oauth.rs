@@ -1320,5 +1320,8 @@ async fn a_refused_scope_says_which_would_do() {
     let first = server.first_client();
     let basic = Some((first.id.as_str(), first.secret.as_str()));
     let answer = client.token(basic, &[CREDENTIALS, ("scope", "root")]).await;
-    assert_eq!(answer.member("scope"), "any global * openid");
+    assert_eq!(
+        answer.member("scope"),
+        "any global * openid profile email address phone offline_access"
+    );
 }

@@ -57,7 +57,7 @@ pub(crate) fn signed_in_as(server: &Server, user: &User, client: &str, scope: &s
         roles: user.roles,
         scope: scope.to_owned(),
         sign_in: Some(sign_in.clone()),
-        epoch: 0,
+        epoch: tokens::epoch(&cx, &Subject::User(user.id.clone())),
         front: Front::AuthV3,
         session: Some(browser.session.id),
         signed_in_at: Some(cx.now),

@@ -2,6 +2,7 @@
 
 use crate::domain::Cx;
 use crate::domain::access::{By, Subject};
+use crate::domain::sign_in;
 use crate::domain::tokens::{Spared, ended};
 use crate::domain::users::{self, Details, Error, NewUser, Password, User};
 use crate::kernel::{Fault, OrgId, UserId};
@@ -38,6 +39,7 @@ pub fn update(cx: &Cx<'_>, by: &By, id: &UserId, details: &Details) -> Result<Us
 pub fn give_password(cx: &Cx<'_>, by: &By, id: &UserId, expired: bool) -> Result<Enrolled, Error> {
     let password = draw(cx)?;
     let user = change(cx, id, true, |tx| {
+        sign_in::forgive(tx, id)?;
         users::give_password_within(tx, cx, by, (id, expired), &password)
     })?;
     Ok(Enrolled { user, password })

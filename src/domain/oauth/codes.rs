@@ -14,7 +14,7 @@ use crate::store::{Record, Table, Tx};
 const CODES: Table<Digest, Code> = Table::named("codes");
 
 /// How long a code can be used.
-pub(super) const LIFE: Duration = Duration::from_secs(60);
+pub(super) const LIFE: Duration = Duration::from_mins(1);
 /// How long a code that is over is remembered, so that a second use of it can end what the first issued.
 const REMEMBERED: Duration = Duration::from_hours(24);
 

@@ -5,13 +5,14 @@ use crate::domain::clients::Client;
 
 /// The scopes granted to `client`, joined by spaces: what it asks for if it may, `usual` if it asks for nothing.
 pub(super) fn grant(client: &Client, asked: Option<&str>, usual: &str) -> Result<String, Error> {
+    judge(client, asked, usual).ok_or_else(|| Error::InvalidScope(client.scopes.clone()))
+}
+
+/// The same; `None` where it asks for one it may not have.
+pub(super) fn judge(client: &Client, asked: Option<&str>, usual: &str) -> Option<String> {
     let asked = asked.and_then(words).unwrap_or_else(|| vec![usual]);
     let may = |scope: &&str| client.scopes.iter().any(|allowed| allowed == scope);
-    if asked.iter().all(may) {
-        Ok(asked.join(" "))
-    } else {
-        Err(Error::InvalidScope(client.scopes.clone()))
-    }
+    asked.iter().all(may).then(|| asked.join(" "))
 }
 
 /// A refresh may narrow its scope and never widen it (RFC 6749 §6).

@@ -9,7 +9,7 @@ pub mod sign_out;
 use super::sessions::{self, NewSession, Session};
 use super::users::{self, User};
 use super::{Cx, audit};
-use crate::kernel::{Fault, Secret};
+use crate::kernel::{Fault, Secret, UserId};
 use crate::store::{Tx, Verdict};
 use password::Refusal;
 
@@ -54,6 +54,11 @@ pub fn replace(cx: &Cx<'_>, cookie: &str) -> Result<(), Fault> {
         Some(session) => sessions::forget(cx, &session.id),
         None => Ok(()),
     }
+}
+
+/// Gives strangers a new budget of guesses at a password that nobody has guessed at yet.
+pub(in crate::domain) fn forgive(tx: &Tx<'_>, user: &UserId) -> Result<(), Fault> {
+    guesses::forget(tx, user)
 }
 
 /// Whether what a user was judged by holds within this transaction: another may have changed the password or disabled

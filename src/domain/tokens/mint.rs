@@ -59,8 +59,8 @@ struct Claims {
     session: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     auth_time: Option<i64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    claims: Vec<String>,
+    #[serde(rename = "claims", default, skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<String>,
 }
 
 pub(super) fn sign(cx: &Cx<'_>, grantee: &Grantee, client: &Client) -> Result<AccessToken, Fault> {
@@ -115,7 +115,7 @@ fn claims(cx: &Cx<'_>, grantee: &Grantee, id: &TokenId, expires_at: Timestamp) -
         sid: grantee.sign_in.as_ref().map(ToString::to_string),
         session: grantee.session.as_ref().map(ToString::to_string),
         auth_time: grantee.signed_in_at.map(Timestamp::seconds),
-        claims: grantee.claims.clone(),
+        asked: grantee.claims.clone(),
     }
 }
 
@@ -186,6 +186,6 @@ fn caller(claims: Claims, front: Front) -> Option<Caller> {
         scope: claims.scope,
         session,
         signed_in_at: claims.auth_time.map(Timestamp::from_seconds),
-        claims: claims.claims,
+        claims: claims.asked,
     })
 }

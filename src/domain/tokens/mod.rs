@@ -112,6 +112,11 @@ pub(in crate::domain) fn audience<'a>(cx: &Cx<'a>) -> &'a str {
     mint::audience(cx.appliance)
 }
 
+/// The epoch that something granted to `subject` now is granted under.
+pub fn epoch(cx: &Cx<'_>, subject: &Subject) -> u64 {
+    cx.appliance.ended().epoch(&subject.sub())
+}
+
 /// Ends one thing before its time: every token it covers is dead for the request after the answer.
 pub fn end(cx: &Cx<'_>, by: &Caller, thing: Thing) -> Result<(), Fault> {
     let until = remembered_until(cx);

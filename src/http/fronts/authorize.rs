@@ -46,7 +46,7 @@ fn with_session(cx: &Cx<'_>, call: &Call, front: Front) -> Result<Response, Prob
     };
     match oauth::authorize(cx, &asking) {
         Ok(Outcome::SignIn) => to_sign_in(call, front, &params),
-        Ok(Outcome::Consent(consent)) => pages::consent(cx, call, front, &params, &consent),
+        Ok(Outcome::Consent(consent)) => Ok(pages::consent(cx, call, front, &params, &consent)),
         Ok(Outcome::Answer(answer)) => answered(call, &answer),
         Err(refused) => self::refused(call, refused),
     }
@@ -79,7 +79,7 @@ fn with_password(cx: &Cx<'_>, call: &Call, front: Front) -> Result<Response, Pro
     };
     let response = match oauth::authorize(cx, &asking) {
         Ok(Outcome::Answer(answer)) => answered(call, &answer)?,
-        Ok(Outcome::Consent(consent)) => pages::consent(cx, call, front, &params, &consent)?,
+        Ok(Outcome::Consent(consent)) => pages::consent(cx, call, front, &params, &consent),
         Ok(Outcome::SignIn) => to_sign_in(call, front, &params)?,
         Err(refused) => self::refused(call, refused)?,
     };
@@ -113,12 +113,14 @@ pub(in crate::http) fn answered(call: &Call, answer: &Answer) -> Result<Response
 
 /// Nothing goes to the client: whoever sits at the browser is told why.
 pub(in crate::http) fn refused(call: &Call, refused: Refused) -> Result<Response, Problem> {
-    match refused {
+    match &refused {
         Refused::Redirect {
             registered,
             received,
-        } => pages::mismatch(call, &registered, &received),
-        other => pages::problem(call, other.into()),
+        } => pages::mismatch(call, registered, received),
+        Refused::Invalid(_) | Refused::UnknownClient | Refused::Fault(_) => {
+            pages::problem(call, refused.into())
+        }
     }
 }
 

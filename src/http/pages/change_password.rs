@@ -8,7 +8,7 @@ use super::super::{Problem, Response, form_token};
 use super::{CHANGE_PASSWORD, carried, front_of, language, show, sign_in};
 use crate::domain::Cx;
 use crate::domain::oauth::Params;
-use crate::domain::sign_in::password::{self, Attempt, Change, ChangeRefusal, Weakness};
+use crate::domain::sign_in::password::{self, Change, ChangeRefusal, Weakness};
 use crate::kernel::Secret;
 use crate::render::html::{self, ChangeNotice};
 
@@ -31,7 +31,7 @@ pub(super) fn form(
     params: &Params,
     whose: &Whose<'_>,
     notice: Option<ChangeNotice>,
-) -> Result<Response, Problem> {
+) -> Response {
     let language = language(call, params);
     let form = form_token::issue(call, cx);
     let page = html::ChangePassword {
@@ -44,7 +44,7 @@ pub(super) fn form(
         min_length: &cx.password_length().to_string(),
         notice,
     };
-    Ok(form.keep(show(StatusCode::OK, language, page.page())))
+    form.keep(show(StatusCode::OK, language, page.page()))
 }
 
 fn change(cx: &Cx<'_>, call: &Call) -> Result<Response, Problem> {
@@ -54,7 +54,7 @@ fn change(cx: &Cx<'_>, call: &Call) -> Result<Response, Problem> {
         name: text("username"),
         tenant: text("tenant"),
     };
-    let again = |notice| form(cx, call, &params, &whose, Some(notice));
+    let again = |notice| Ok(form(cx, call, &params, &whose, Some(notice)));
     if let Err(problem) = form_token::check(call, cx, fields.get("form_token")) {
         if problem.error() == form_token::EXPIRED {
             return again(ChangeNotice::FormExpired);
@@ -75,7 +75,7 @@ fn change(cx: &Cx<'_>, call: &Call) -> Result<Response, Problem> {
         device: call.cookie(Cookie::Device),
     };
     match password::change(cx, &change) {
-        Ok(()) => sign_in_with(cx, call, &params, &whose, &new),
+        Ok(user) => sign_in::go_on(cx, call, &params, &user),
         Err(ChangeRefusal::Fault(fault)) => Err(fault.into()),
         Err(ChangeRefusal::Weak(weakness)) => again(notice(weakness)),
         Err(ChangeRefusal::Wrong | ChangeRefusal::NotExpired | ChangeRefusal::Foreign) => {
@@ -86,24 +86,6 @@ fn change(cx: &Cx<'_>, call: &Call) -> Result<Response, Problem> {
 
 fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
-}
-
-/// The new password is the one to sign in with.
-fn sign_in_with(
-    cx: &Cx<'_>,
-    call: &Call,
-    params: &Params,
-    whose: &Whose<'_>,
-    password: &Secret<String>,
-) -> Result<Response, Problem> {
-    let attempt = Attempt {
-        tenant: Some(whose.tenant).filter(|tenant| !tenant.is_empty()),
-        name: whose.name,
-        password,
-        device: call.cookie(Cookie::Device),
-    };
-    let user = password::check(cx, &attempt).map_err(Problem::bad_user)?;
-    sign_in::go_on(cx, call, params, &user)
 }
 
 fn notice(weakness: Weakness) -> ChangeNotice {

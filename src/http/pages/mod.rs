@@ -188,7 +188,7 @@ pub(super) fn consent(
     front: Front,
     params: &Params,
     asked: &Consent,
-) -> Result<Response, Problem> {
+) -> Response {
     let language = language(call, params);
     let form = form_token::issue(call, cx);
     let scopes: Vec<&str> = asked.scope.split(' ').collect();
@@ -205,7 +205,7 @@ pub(super) fn consent(
         action: &format!("{CONSENT}?{}", carried(front, params)),
         form_token: &form.token,
     };
-    Ok(form.keep(show(StatusCode::OK, language, page.page())))
+    form.keep(show(StatusCode::OK, language, page.page()))
 }
 
 /// What people know a client by.

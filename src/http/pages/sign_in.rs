@@ -19,7 +19,7 @@ use crate::render::html::{self, SignInNotice};
 
 pub(super) async fn sign_in(call: Call) -> Response {
     match call.method {
-        Method::GET => call.run(|cx, call| ask(cx, call)).await,
+        Method::GET => call.run(ask).await,
         Method::POST => call.run_slow(judge).await,
         _ => call.not_allowed("GET, POST"),
     }
@@ -77,9 +77,8 @@ fn form(
         notice,
     };
     let status = match notice {
-        None => StatusCode::OK,
         Some(SignInNotice::FormExpired) => StatusCode::FORBIDDEN,
-        Some(SignInNotice::Wrong | SignInNotice::Unavailable) => StatusCode::OK,
+        Some(SignInNotice::Wrong | SignInNotice::Unavailable) | None => StatusCode::OK,
     };
     Ok(form.keep(show(status, language, page.page())))
 }
@@ -127,7 +126,7 @@ fn judge(cx: &Cx<'_>, call: &Call) -> Result<Response, Problem> {
                 name: filled.name,
                 tenant: filled.tenant,
             };
-            change_password::form(cx, call, &params, &whose, None)
+            Ok(change_password::form(cx, call, &params, &whose, None))
         }
         Err(Refusal::Fault(fault)) => Err(fault.into()),
     }
@@ -162,7 +161,7 @@ fn next(cx: &Cx<'_>, call: &Call, params: &Params, begun: &SignedIn) -> Result<R
     };
     match oauth::authorize(cx, &asking) {
         Ok(Outcome::Answer(answer)) => fronts::answered(call, &answer),
-        Ok(Outcome::Consent(asked)) => consent(cx, call, front_of(params), params, &asked),
+        Ok(Outcome::Consent(asked)) => Ok(consent(cx, call, front_of(params), params, &asked)),
         // The hint was about somebody else than the one who signed in.
         Ok(Outcome::SignIn) => {
             super::to(&format!("{SIGN_IN}?{}", carried(front_of(params), params)))

@@ -324,9 +324,8 @@ mod tests {
                 assert!(directives.contains(&directive), "{name}: {directive}");
             }
             let form_action = match name {
-                "sign in" | "wrong" | "expired" | "busy" => "'self' https://app.example",
+                "sign in" | "wrong" | "expired" | "busy" | "consent" => "'self' https:",
                 "change" | "wrong old" | "too short" | "differs" | "confirm" => "'self'",
-                "consent" => "'self' https://Ada",
                 "form post" => "https://Ada",
                 _ => "'none'",
             };

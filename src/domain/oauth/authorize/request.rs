@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::super::{Error, Params, pkce, scope};
+use super::super::{Params, pkce, scope};
 use super::answer::Mode;
 use crate::domain::clients::{Client, GrantType};
 use crate::domain::oidc::claims::CLAIMS;
@@ -162,13 +162,10 @@ fn granted_scope(
     client: &Client,
     consents: bool,
 ) -> Result<String, Problem> {
-    let granted = scope::grant(client, params.get("scope"), front.usual_scope());
-    let granted = granted.map_err(|error| match error {
-        Error::InvalidScope(allowed) => {
-            let words = format!("the scopes of this client are: {}", allowed.join(" "));
-            Problem::new("invalid_scope", words)
-        }
-        _ => Problem::new("server_error", "the scope could not be read"),
+    let granted = scope::judge(client, params.get("scope"), front.usual_scope());
+    let granted = granted.ok_or_else(|| {
+        let words = format!("the scopes of this client are: {}", client.scopes.join(" "));
+        Problem::new("invalid_scope", words)
     })?;
     if consents {
         return Ok(granted);

@@ -14,7 +14,7 @@ pub(super) fn grant(
 ) -> Result<Granted, Error> {
     let subject = Subject::Client(client.id.clone());
     let grantee = Grantee {
-        epoch: cx.appliance.ended().epoch(&subject.sub()),
+        epoch: tokens::epoch(cx, &subject),
         subject,
         organization: client.organization.clone(),
         client: client.id.clone(),

@@ -25,17 +25,17 @@ pub(super) fn grant(
     let scope = scope::grant(client, asked, front.usual_scope())?;
     let user = password::check(cx, &attempt(request))?;
     let family = NewFamily::draw(cx);
-    let granted = grantee(cx, client, &user, &family, scope, front);
+    let wanted = grantee(cx, client, &user, &family, scope, front);
     let refreshes = client.may(GrantType::RefreshToken);
     let grantee = cx.write(|tx| {
         // The password was judged outside: somebody may have changed it since.
         if !sign_in::still_holds(tx, &user)? {
             return Ok(Verdict::Discard(Refusal::Wrong.into()));
         }
-        let epoch = ended::epoch_within(tx, &granted.subject.sub())?;
+        let epoch = ended::epoch_within(tx, &wanted.subject.sub())?;
         let grantee = Grantee {
             epoch,
-            ..granted.clone()
+            ..wanted.clone()
         };
         if refreshes {
             refresh::open_for_user(tx, cx, &family, client, &grantee, &user.id)?;

@@ -5,11 +5,10 @@ use super::{Named, judge, named, parts};
 use crate::crypto::password;
 use crate::domain::access::{Caller, Subject};
 use crate::domain::audit::{self, Event};
-use crate::domain::sign_in::guesses;
 use crate::domain::tokens::{Spared, ended};
 use crate::domain::users::{self, User};
 use crate::domain::{Cx, organizations};
-use crate::kernel::{Fault, Secret, UserId};
+use crate::kernel::{Fault, Secret};
 use crate::store::{Tx, Verdict};
 
 /// Somebody wants a new password.
@@ -63,10 +62,10 @@ impl From<Fault> for ChangeRefusal {
     }
 }
 
-/// Puts a new password in place of the old one. The caller's own sign-in and browser session live on; every other ends.
+/// Puts a new password in place of the old one; returns the user as it now is. The caller's own sign-in and browser session live on; every other ends.
 ///
 /// The old password is judged as in [`super::check`], and counts like any other guess. Hashes up to twice.
-pub fn change(cx: &Cx<'_>, change: &Change<'_>) -> Result<(), ChangeRefusal> {
+pub fn change(cx: &Cx<'_>, change: &Change<'_>) -> Result<User, ChangeRefusal> {
     let (target, name) = target(cx, &change.whose)?;
     let policy = &cx.policy().passwords;
     let (old, new) = (change.old.expose(), change.new.expose());
@@ -125,87 +124,42 @@ fn is_own(cx: &Cx<'_>, user: &User, given: &str) -> Result<bool, Fault> {
 }
 
 /// One winner among those who know the same old password.
-fn replace(cx: &Cx<'_>, user: &User, hash: &str, spared: &Spared) -> Result<(), ChangeRefusal> {
+fn replace(cx: &Cx<'_>, user: &User, hash: &str, spared: &Spared) -> Result<User, ChangeRefusal> {
     let sub = Subject::User(user.id.clone()).sub();
     let turn = cx.appliance.ended().turn();
-    let epoch = cx.write(|tx| {
+    let (changed, epoch) = cx.write(|tx| {
         let stored = users::load(tx, &user.id)?;
         let judged = |now: &User| now.disabled.is_none() && now.password == user.password;
         let Some(now) = stored.filter(judged) else {
             return Ok(Verdict::Discard(ChangeRefusal::Wrong));
         };
-        put(tx, cx, now, hash, false)?;
-        told(tx, cx, user, "user.password_changed", user.id.as_str())?;
+        let changed = put(tx, cx, now, hash)?;
+        told(tx, cx, user)?;
         let epoch = ended::move_epoch(tx, &sub, spared.clone())?;
-        Ok(Verdict::Commit(epoch))
+        Ok(Verdict::Commit((changed, epoch)))
     })?;
     turn.moved(sub, epoch);
-    Ok(())
+    Ok(changed)
 }
 
-/// Why the operator cannot reset a password.
-#[derive(Debug, thiserror::Error)]
-pub enum ResetRefusal {
-    /// There is none of that id.
-    #[error("there is no such user")]
-    NoUser,
-    /// Something of ours broke.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-}
-
-/// The operator gives an account a password that nobody chose: the only sight of it. `expired` means that it is good
-/// for nothing but being changed. Everything of the user ends, and strangers' wrong guesses are forgotten. Hashes once.
-pub fn reset(cx: &Cx<'_>, id: &UserId, expired: bool) -> Result<Secret<String>, ResetRefusal> {
-    let drawn = draw(cx);
-    let hash = password::hash(&drawn, cx.entropy())?;
-    let sub = Subject::User(id.clone()).sub();
-    let turn = cx.appliance.ended().turn();
-    let epoch = cx.write(|tx| {
-        let Some(user) = users::load(tx, id)? else {
-            return Ok(Verdict::Discard(ResetRefusal::NoUser));
-        };
-        told(tx, cx, &user, "user.password_reset", "operator")?;
-        put(tx, cx, user, &hash, expired)?;
-        guesses::forget(tx, id)?;
-        let epoch = ended::move_epoch(tx, &sub, Spared::default())?;
-        Ok(Verdict::Commit(epoch))
-    })?;
-    turn.moved(sub, epoch);
-    Ok(drawn)
-}
-
-/// A password nobody chose: twenty characters of fifty-five are 115 bits.
-pub fn draw(cx: &Cx<'_>) -> Secret<String> {
-    Secret::new(cx.entropy().word(DRAWN_LENGTH, DRAWN_ALPHABET))
-}
-
-const DRAWN_LENGTH: usize = 20;
-/// Without those that look alike.
-const DRAWN_ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-
-fn put(tx: &Tx<'_>, cx: &Cx<'_>, user: User, hash: &str, expired: bool) -> Result<(), Fault> {
+/// The user with the new password.
+fn put(tx: &Tx<'_>, cx: &Cx<'_>, user: User, hash: &str) -> Result<User, Fault> {
     let now = cx.now.to_millis();
     let changed = User {
         password: hash.to_owned(),
-        password_expired: expired,
+        password_expired: false,
         password_changed_at: now,
         updated_at: now,
         ..user
     };
-    users::put(tx, &changed)
+    users::put(tx, &changed)?;
+    Ok(changed)
 }
 
-fn told(
-    tx: &Tx<'_>,
-    cx: &Cx<'_>,
-    user: &User,
-    action: &'static str,
-    by: &str,
-) -> Result<(), Fault> {
+fn told(tx: &Tx<'_>, cx: &Cx<'_>, user: &User) -> Result<(), Fault> {
     let event = Event {
-        action,
-        by,
+        action: "user.password_changed",
+        by: user.id.as_str(),
         to: user.id.as_str(),
         organization: Some(&user.organization),
     };

@@ -9,7 +9,7 @@ use crate::domain::users::{self, User};
 use crate::domain::{Cx, organizations};
 use crate::kernel::{Fault, OrgId, Secret};
 
-pub use change::{Change, ChangeRefusal, ResetRefusal, Whose, change, draw, reset};
+pub use change::{Change, ChangeRefusal, Whose, change};
 pub use strength::Weakness;
 
 /// Somebody says who they are.
