@@ -120,7 +120,7 @@ impl Server {
 
     fn begin(&self, user: &User) -> SignedIn {
         let cx = from(&self.appliance, HOME);
-        let begun = sign_in::begin(&cx, user).unwrap();
+        let begun = sign_in::begin(&cx, user, None).unwrap();
         self.settle(&cx);
         begun
     }
@@ -787,14 +787,14 @@ async fn o11_every_sign_in_begins_a_session_of_its_own_and_only_while_the_passwo
     );
     let cx = from(&server.appliance, HOME);
     // Judged before the change, too late to begin after it.
-    let refused = sign_in::begin(&cx, &ann);
+    let refused = sign_in::begin(&cx, &ann, None);
     assert!(matches!(refused.map(|_| ()), Err(Refusal::Wrong)));
     let now = server.stored(&ann.id);
     server.keep(&User {
         disabled: Some(cx.now),
         ..now.clone()
     });
-    let refused = sign_in::begin(&cx, &now);
+    let refused = sign_in::begin(&cx, &now, None);
     assert!(matches!(refused.map(|_| ()), Err(Refusal::Wrong)));
 }
 

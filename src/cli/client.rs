@@ -22,7 +22,8 @@ pub(super) struct Client {
 enum Command {
     /// Register a client. Prints its id and, this once, its secret.
     Create {
-        /// The organization it belongs to, by name or id [default: the usual one].
+        /// The organization it belongs to, by name or id; only its own people can then sign in to it [default: the usual
+        /// one, and everybody can].
         #[arg(long, value_name = "ORG")]
         org: Option<String>,
         /// The id it shall have [default: a drawn one].
@@ -134,7 +135,13 @@ impl Client {
                 facts,
             } => {
                 let facts = facts.facts();
-                let new = Box::new(NewClient { id, public, facts });
+                let shared = org.is_none();
+                let new = Box::new(NewClient {
+                    id,
+                    public,
+                    shared,
+                    facts,
+                });
                 ClientCommand::Create { org, new }
             }
             Command::List { org } => ClientCommand::List { org },

@@ -181,6 +181,7 @@ fn public_client(id: ClientId, organization: &OrgId, now: Timestamp) -> Client {
     Client {
         id,
         organization: organization.clone(),
+        is_shared: false,
         name: String::new(),
         description: String::new(),
         secret: None,

@@ -69,18 +69,28 @@ pub fn all(view: &View<'_>) -> Result<Vec<Organization>, Fault> {
 /// The organization people mean by this name or id, whatever its case; where they name none, the one called
 /// `default`, or the only one there is.
 pub fn called(view: &View<'_>, name: Option<&str>) -> Result<Option<Organization>, Fault> {
-    let all = all(view)?;
-    let named = |wanted: &str| {
-        let is = |one: &&Organization| {
-            one.name.eq_ignore_ascii_case(wanted) || one.id.as_str() == wanted
-        };
-        all.iter().find(is).cloned()
+    let wanted = name.unwrap_or(USUAL);
+    if let Some(id) = view.get(&ORGANIZATIONS_BY_NAME, &by_name(wanted))? {
+        return find(view, &id);
+    }
+    let Some(name) = name else {
+        return the_only_one(view);
     };
-    Ok(match name {
-        Some(name) => named(name),
-        None if all.len() == 1 => all.first().cloned(),
-        None => named("default"),
-    })
+    match name.parse() {
+        Ok(id) => find(view, &id),
+        Err(_) => Ok(None),
+    }
+}
+
+/// What the first organization is called.
+const USUAL: &str = "default";
+
+fn the_only_one(view: &View<'_>) -> Result<Option<Organization>, Fault> {
+    let mut first = view.scan(&ORGANIZATIONS, None, 2)?.into_iter();
+    match (first.next(), first.next()) {
+        (Some((id, record)), None) => Ok(Some(record.of(id))),
+        _ => Ok(None),
+    }
 }
 
 /// More tenants than one appliance serves.

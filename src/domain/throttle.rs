@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::expiries;
-use crate::kernel::{Fault, Network, Timestamp, UserId};
-use crate::store::{Key, Record, Table, Tx};
+use crate::kernel::{ClientId, Fault, Network, Timestamp, UserId};
+use crate::store::{Key, Record, Table, Tx, View};
 
 const THROTTLES: Table<(u8, String), ThrottleRecord> = Table::named("throttles");
 
@@ -27,6 +27,8 @@ pub enum Counter<'a> {
     WrongPasswordsFrom(&'a UserId, &'a str),
     /// Passwords for names of no account: every name falls into one of few numbers, so that nobody fills the disk.
     WrongNames(u8),
+    /// Wrong secrets of one client from one network.
+    WrongSecrets(&'a ClientId, Network),
     /// Sign-ins of one account from one network: its owner is at home there.
     SignedInFrom(&'a UserId, Network),
     /// Refusals of one account, or of one number of [`Counter::WrongNames`].
@@ -50,6 +52,7 @@ impl Counter<'_> {
             Self::SignedInFrom(user, network) => (8, format!("{user} {network}")),
             Self::RefusedSignIn(whose) => (9, whose.to_owned()),
             Self::UsedUpPasswords(whose) => (10, whose.to_owned()),
+            Self::WrongSecrets(client, network) => (11, format!("{client} {network}")),
         }
     }
 
@@ -58,7 +61,8 @@ impl Counter<'_> {
             Self::WrongTickets(_)
             | Self::WrongShortTickets
             | Self::RefusedTicket(_)
-            | Self::RefusedSignIn(_) => Duration::from_hours(1),
+            | Self::RefusedSignIn(_)
+            | Self::WrongSecrets(..) => Duration::from_hours(1),
             Self::RedeemedTickets(_)
             | Self::WrongPasswords(_)
             | Self::WrongPasswordsFrom(..)
@@ -109,6 +113,13 @@ pub fn read(tx: &Tx<'_>, now: Timestamp, counter: Counter<'_>) -> Result<Reading
             confirmed_at: record.confirmed_at,
         },
     ))
+}
+
+/// How often `counter` was counted within the present window, for whoever only looks.
+pub fn peek(view: &View<'_>, now: Timestamp, counter: Counter<'_>) -> Result<u32, Fault> {
+    let record = view.get(&THROTTLES, &counter.key())?;
+    let open = record.filter(|record| now < record.closes_at);
+    Ok(open.map_or(0, |record| record.count))
 }
 
 /// Counts once.

@@ -40,7 +40,7 @@ fn is_let_in(server: &Server, who: &Enrolled) -> bool {
 fn signed_in(server: &Server, who: &Enrolled) -> Secret<String> {
     let cx = server.appliance.own_context();
     let user = users::find(&cx, &who.id).unwrap().unwrap();
-    let cookie = sign_in::begin(&cx, &user).unwrap().cookie;
+    let cookie = sign_in::begin(&cx, &user, None).unwrap().cookie;
     server.settle(&cx);
     cookie
 }
@@ -211,6 +211,7 @@ async fn each_change_is_on_the_record_once_and_what_only_looks_is_not() {
     let org = || Some("north".to_owned());
     let facts = |facts: Facts| {
         Box::new(NewClient {
+            shared: false,
             id: Some("app".parse().unwrap()),
             public: false,
             facts,
@@ -376,6 +377,7 @@ async fn an_administrator_reaches_neither_other_organizations_nor_internal_servi
         ..Facts::default()
     };
     let new = NewClient {
+        shared: false,
         facts: roles(Role::Service),
         ..NewClient::default()
     };

@@ -97,7 +97,7 @@ struct Browser {
 
 fn browser(server: &Server) -> Browser {
     let cx = server.appliance.own_context();
-    let signed_in = sign_in::begin(&cx, &ada(server)).unwrap();
+    let signed_in = sign_in::begin(&cx, &ada(server), None).unwrap();
     server.settle(&cx);
     let value = signed_in.cookie.expose();
     Browser {

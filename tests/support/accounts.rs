@@ -48,7 +48,7 @@ pub(crate) fn signed_in(server: &Server) -> (String, SignInId) {
 pub(crate) fn signed_in_as(server: &Server, user: &User, client: &str, scope: &str) -> SignedIn {
     let cx = server.appliance.own_context();
     let client = registered(&cx, client);
-    let browser = sign_in::begin(&cx, user).unwrap();
+    let browser = sign_in::begin(&cx, user, None).unwrap();
     let sign_in = SignInId::draw(server.appliance.entropy().as_ref());
     let grantee = Grantee {
         subject: Subject::User(user.id.clone()),

@@ -299,6 +299,7 @@ impl Server {
     fn registered(&self, organization: &OrgId, public: bool, facts: Facts) -> Registered {
         let cx = self.appliance.own_context();
         let new = NewClient {
+            shared: false,
             id: None,
             public,
             facts,

@@ -69,6 +69,8 @@ pub struct Client {
     pub id: ClientId,
     /// The organization it belongs to.
     pub organization: OrgId,
+    /// Whether people of every organization may sign in to it, and not those of its own alone.
+    pub is_shared: bool,
     /// What people who sign in to it call it.
     pub name: String,
     /// What it is for, in its owner's words.
@@ -116,6 +118,11 @@ impl Client {
         self.secret.is_none()
     }
 
+    /// Whether people of this organization may sign in to it.
+    pub fn serves(&self, organization: &OrgId) -> bool {
+        self.is_shared || self.organization == *organization
+    }
+
     /// Whether it may ask for tokens this way.
     pub fn may(&self, grant: GrantType) -> bool {
         self.grants.contains(&grant)
@@ -125,6 +132,11 @@ impl Client {
 /// The client of that id.
 pub fn find(cx: &Cx<'_>, id: &ClientId) -> Result<Option<Client>, Fault> {
     records::get(&cx.view(), id)
+}
+
+/// The client of that id, as the transaction sees it.
+pub fn load(tx: &Tx<'_>, id: &ClientId) -> Result<Option<Client>, Fault> {
+    records::load(tx, id)
 }
 
 /// Keeps a client.

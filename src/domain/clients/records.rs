@@ -16,6 +16,7 @@ const CLIENTS_GONE: Table<ClientId, Timestamp> = Table::named("clients_gone");
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct ClientRecord {
     organization: OrgId,
+    is_shared: bool,
     name: String,
     description: String,
     secret: Option<Digest>,
@@ -40,6 +41,7 @@ impl ClientRecord {
         Client {
             id: id.clone(),
             organization: self.organization,
+            is_shared: self.is_shared,
             name: self.name,
             description: self.description,
             secret: self.secret,
@@ -83,6 +85,7 @@ pub(super) fn of(view: &View<'_>, organization: &OrgId) -> Result<Vec<Client>, F
 pub(super) fn put(tx: &Tx<'_>, client: &Client) -> Result<(), Fault> {
     let record = ClientRecord {
         organization: client.organization.clone(),
+        is_shared: client.is_shared,
         name: client.name.clone(),
         description: client.description.clone(),
         secret: client.secret,

@@ -52,6 +52,8 @@ pub struct NewClient {
     pub id: Option<ClientId>,
     /// Whether it can keep no secret (RFC 6749 §2.1).
     pub public: bool,
+    /// Whether people of every organization may sign in to it; only the operator decides that.
+    pub shared: bool,
     /// What it shall be.
     pub facts: Facts,
 }
@@ -106,6 +108,10 @@ pub fn register(
     };
     let mut client = blank(cx, id, organization);
     client.secret = secret.as_ref().map(|it| secret::digest(cx.appliance, it));
+    client.is_shared = new.shared;
+    if new.shared && !by.is_operator() {
+        return Err(Error::Denied(Denied::OPERATOR_ONLY));
+    }
     new.facts.lay_over(&mut client);
     new.facts.usual(&mut client);
     check(by, &client, &new.facts)?;
@@ -214,8 +220,10 @@ fn found(tx: &Tx<'_>, by: &By, id: &ClientId) -> Result<Result<Client, Error>, F
     let Some(client) = found else {
         return Ok(Err(Error::NotFound));
     };
-    // Whoever changes an internal service's client could come as it, and reach every organization.
-    if client.roles.has(Role::Service) && !by.is_operator() {
+    // Whoever changes an internal service's client could come as it and reach every organization, and others depend on
+    // one that everybody signs in to.
+    let is_everyones = client.is_shared || client.id.as_str() == CUSTOMER;
+    if (client.roles.has(Role::Service) || is_everyones) && !by.is_operator() {
         return Ok(Err(Error::Denied(Denied::OPERATOR_ONLY)));
     }
     Ok(Ok(client))
@@ -225,6 +233,7 @@ fn blank(cx: &Cx<'_>, id: ClientId, organization: &OrgId) -> Client {
     Client {
         id,
         organization: organization.clone(),
+        is_shared: false,
         name: String::new(),
         description: String::new(),
         secret: None,
@@ -326,14 +335,18 @@ fn check(by: &By, client: &Client, facts: &Facts) -> Result<(), Error> {
     }
     let chosen = facts.secret.as_ref().map(Secret::expose);
     if chosen.is_some_and(|chosen| !is_secret(chosen)) {
-        return Err(invalid("a secret is 8 to 256 visible ASCII characters"));
+        return Err(invalid(
+            "a secret is 16 to 256 visible ASCII characters, without + and %, which are read in two ways",
+        ));
     }
     Ok(())
 }
 
 fn is_secret(chosen: &str) -> bool {
     (SECRET_LEN_MIN..=SECRET_LEN_MAX).contains(&chosen.len())
-        && chosen.bytes().all(|byte| byte.is_ascii_graphic())
+        && chosen
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"+%".contains(&byte))
 }
 
 fn check_texts(client: &Client) -> Result<(), Error> {
@@ -455,7 +468,7 @@ const NAME_MAX: usize = 100;
 const DESCRIPTION_MAX: usize = 500;
 const SCOPES_MAX: usize = 32;
 const SCOPE_MAX: usize = 64;
-const SECRET_LEN_MIN: usize = 8;
+const SECRET_LEN_MIN: usize = 16;
 const SECRET_LEN_MAX: usize = 256;
 /// Half a year, as long as a sign-in lasts at most.
 const REFRESH_SECONDS_MAX: u32 = 180 * 86_400;

@@ -1,9 +1,11 @@
 //! Which client is asking (RFC 6749 §2.3): by Basic, by parameters, or by name alone where it is public.
 
 use super::{Error, Params};
-use crate::domain::Cx;
 use crate::domain::clients::{self, Client, secret};
+use crate::domain::throttle::{self, Counter};
+use crate::domain::{Cx, Origin};
 use crate::kernel::{ClientId, Fault, Secret};
+use crate::store::Verdict;
 
 /// The credentials of an `Authorization: Basic` header, decoded.
 pub struct ClientProof {
@@ -24,12 +26,34 @@ pub fn authenticate(
     let client = id.map(|id| clients::find(cx, &id)).transpose()?.flatten();
     let is_right = secret::is_right(cx, client.as_ref(), &proof.secret);
     match client {
-        Some(client) if client.secret.is_some() && is_right => Ok(client),
+        Some(client) if client.secret.is_some() => guessed(cx, client, is_right),
         // A public client has no secret to prove; one that presents some is not it.
         Some(client) if client.secret.is_none() && proof.secret.expose().is_empty() => Ok(client),
         _ => Err(BAD_CREDENTIALS),
     }
 }
+
+/// RFC 6749 §2.3.1: guessing at a secret is held down, by client and network, so that a guesser stops no one else.
+fn guessed(cx: &Cx<'_>, client: Client, is_right: bool) -> Result<Client, Error> {
+    let Origin::Peer(network) = cx.origin else {
+        return is_right.then_some(client).ok_or(BAD_CREDENTIALS);
+    };
+    let counter = Counter::WrongSecrets(&client.id, network);
+    if throttle::peek(&cx.view(), cx.now, counter)? >= WRONG_SECRETS_MAX {
+        return Err(BAD_CREDENTIALS);
+    }
+    if is_right {
+        return Ok(client);
+    }
+    cx.write(|tx| {
+        throttle::count(tx, cx.now, counter)?;
+        Ok(Verdict::<(), Error>::CommitAndRefuse(BAD_CREDENTIALS))
+    })?;
+    Err(BAD_CREDENTIALS)
+}
+
+/// Wrong secrets of one client that are looked at from one network in an hour.
+const WRONG_SECRETS_MAX: u32 = 100;
 
 const BAD_CREDENTIALS: Error = Error::InvalidClient("Bad client credentials");
 

@@ -34,12 +34,24 @@ pub(super) struct Code {
     pub session: SessionId,
     /// The session goes on without what was granted for when nobody is there.
     pub offline: bool,
+    /// The epoch its tokens are issued under, once it is used.
     pub epoch: u64,
     pub front: Front,
     /// The sign-in that begins with it, so that a second use finds what to end.
     pub family: FamilyId,
     pub expires_at: Timestamp,
-    pub is_spent: bool,
+    pub used: Use,
+}
+
+/// How often a code was used. Stored by position: add at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Use {
+    /// Not yet.
+    None,
+    /// Once.
+    Spent,
+    /// More than once: what the first use issued is ended.
+    Reused,
 }
 
 impl Record for Code {

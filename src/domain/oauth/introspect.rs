@@ -3,7 +3,7 @@
 use super::grants::refresh_token::{Bearer, bearer};
 use super::{ClientProof, Error, Params, client_auth};
 use crate::domain::access::{Caller, Role, Subject};
-use crate::domain::clients::Client;
+use crate::domain::clients::{self, Client, GrantType};
 use crate::domain::tokens::{self, refresh};
 use crate::domain::{Cx, users};
 use crate::kernel::{ClientId, Fault, OrgId, Timestamp, TokenId};
@@ -61,16 +61,17 @@ pub fn introspect(
         Some(presented) => of_refresh(cx, presented)?,
         None => of_access(cx, token)?,
     };
-    Ok(active.filter(|active| may_see(&client, &active.organization)))
+    Ok(active.filter(|active| may_see(&client, active)))
 }
 
 pub(super) fn missing_token() -> Error {
     Error::InvalidRequest("token parameter not provided".into())
 }
 
-/// An internal service sees every organization, others their own.
-fn may_see(client: &Client, organization: &OrgId) -> bool {
-    client.organization == *organization || client.roles.has(Role::Service)
+/// An internal service sees every organization, others their own and what was issued to themselves.
+fn may_see(client: &Client, active: &Active) -> bool {
+    let own = client.organization == active.organization || client.id == active.client;
+    own || client.roles.has(Role::Service)
 }
 
 fn of_access(cx: &Cx<'_>, token: &str) -> Result<Option<Active>, Fault> {
@@ -114,6 +115,10 @@ fn of_refresh(cx: &Cx<'_>, presented: refresh::Ticketed) -> Result<Option<Active
         let Some(told) = refresh::tell(tx, cx, presented)? else {
             return Ok(Verdict::<(), _>::Discard(Looked::Dead));
         };
+        let client = clients::load(tx, &told.renewed.grantee.client)?;
+        if !client.is_some_and(|client| client.may(GrantType::RefreshToken)) {
+            return Ok(Verdict::Discard(Looked::Dead));
+        }
         let Ok(bearer) = bearer(tx, cx, &told.renewed.basis)? else {
             return Ok(Verdict::Discard(Looked::Dead));
         };

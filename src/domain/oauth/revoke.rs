@@ -51,7 +51,7 @@ fn end_access(cx: &Cx<'_>, client: &Client, token: &str) -> Result<(), Fault> {
     let thing = Thing::Token(caller.token().clone());
     let turn = cx.appliance.ended().turn();
     cx.write(|tx| {
-        ended::put(tx, &thing, tokens::remembered_until(cx))?;
+        ended::put(tx, &thing, caller.expires_at())?;
         told(tx, cx, client, caller.token().as_str())?;
         Ok(Verdict::<(), Fault>::Commit(()))
     })?;

@@ -11,7 +11,7 @@ use crate::domain::clients::{self, Client};
 use crate::domain::sessions::{self, Session};
 use crate::domain::tokens::Thing;
 use crate::domain::{Cx, users};
-use crate::kernel::{ClientId, Fault};
+use crate::kernel::{ClientId, Fault, SessionId};
 use crate::store::Verdict;
 
 /// What is asked for.
@@ -31,7 +31,12 @@ pub struct Asking<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
     /// End the session, then go there, or say that it is done.
-    End(Option<String>),
+    End {
+        /// The sessions the ID token was about, whether or not a browser still keeps them.
+        sessions: Vec<SessionId>,
+        /// Where it goes after.
+        to: Option<String>,
+    },
     /// Ask the person of this name first; the answer leads there.
     Ask {
         /// The name it signed in with.
@@ -79,33 +84,46 @@ pub fn plan(cx: &Cx<'_>, asking: &Asking<'_>, session: Option<&Session>) -> Resu
         Ok(to) => to,
         Err(refusal) => return Ok(Plan::Refuse(refusal)),
     };
+    let hinted = hint.as_ref().and_then(|hint| hint.session.clone());
     let Some(session) = session else {
-        return Ok(Plan::Nobody(to));
+        return Ok(match hinted {
+            Some(hinted) => Plan::End {
+                sessions: vec![hinted],
+                to,
+            },
+            None => Plan::Nobody(to),
+        });
     };
     let sub = Subject::User(session.user.clone()).sub();
     if hint.is_some_and(|hint| hint.sub == sub) {
-        return Ok(Plan::End(to));
+        let mut sessions = vec![session.id.clone()];
+        sessions.extend(hinted.filter(|hinted| *hinted != session.id));
+        return Ok(Plan::End { sessions, to });
     }
     let user = users::find(cx, &session.user)?;
     let user = user.map(|user| user.name).unwrap_or_default();
     Ok(Plan::Ask { user, to })
 }
 
-/// Ends the session and every sign-in that came of it, because whoever it belongs to said so.
-pub fn end(cx: &Cx<'_>, session: &Session) -> Result<(), Fault> {
+/// Ends sessions and every sign-in that came of them, because whoever they belong to said so.
+pub fn end(cx: &Cx<'_>, sessions: &[SessionId]) -> Result<(), Fault> {
     let turn = cx.appliance.ended().turn();
     cx.write(|tx| {
-        sessions::end_within(tx, cx, &session.id)?;
-        let event = Event {
-            action: "user.signed_out",
-            by: session.user.as_str(),
-            to: session.id.as_str(),
-            organization: Some(&session.organization),
-        };
-        audit::record(tx, cx, &event)?;
+        for id in sessions {
+            sessions::end_within(tx, cx, id)?;
+            let event = Event {
+                action: "session.ended",
+                by: "",
+                to: id.as_str(),
+                organization: None,
+            };
+            audit::record(tx, cx, &event)?;
+        }
         Ok(Verdict::<(), Fault>::Commit(()))
     })?;
-    turn.ended(Thing::Session(session.id.clone()));
+    for id in sessions {
+        turn.ended(Thing::Session(id.clone()));
+    }
     Ok(())
 }
 

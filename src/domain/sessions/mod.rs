@@ -7,9 +7,9 @@ mod records;
 
 use super::Cx;
 use super::access::Subject;
-use super::tokens::{Thing, ended, refresh, remembered_until};
+use super::tokens::ended;
 use super::users::User;
-use crate::kernel::{Digest, FamilyId, Fault, OrgId, Secret, SessionId, Timestamp, UserId};
+use crate::kernel::{Digest, Fault, OrgId, Secret, SessionId, Timestamp, UserId};
 use crate::store::{Tx, Verdict};
 use records::SessionRecord;
 
@@ -62,7 +62,6 @@ pub fn begin(tx: &Tx<'_>, cx: &Cx<'_>, new: &NewSession, user: &User) -> Result<
         idle_until: cx.now.after(policy.idle),
         ends_at: cx.now.after(policy.absolute),
         epoch: ended::epoch_within(tx, &sub)?,
-        families: Vec::new(),
     };
     records::put(tx, &new.id, &record)?;
     records::expect(tx, &new.id, record.last_use())?;
@@ -102,57 +101,31 @@ pub fn touch(cx: &Cx<'_>, session: &Session) -> Result<(), Fault> {
 
 /// Whether the session may still give sign-ins, as the transaction sees it.
 pub(in crate::domain) fn is_open(tx: &Tx<'_>, id: &SessionId) -> Result<bool, Fault> {
-    Ok(records::load(tx, id)?.is_some())
-}
-
-/// Notes a sign-in that came of the session and ends with it. Past [`FAMILIES_MAX`] the oldest ends now.
-pub(in crate::domain) fn follow(
-    tx: &Tx<'_>,
-    id: &SessionId,
-    family: FamilyId,
-) -> Result<(), Fault> {
-    let Some(mut record) = records::load(tx, id)? else {
-        return Ok(());
-    };
-    if record.families.len() >= FAMILIES_MAX {
-        refresh::close(tx, &record.families.remove(0))?;
-    }
-    record.families.push(family);
-    records::put(tx, id, &record)
-}
-
-/// A browser holds no more refresh families than this at once.
-const FAMILIES_MAX: usize = 64;
-
-/// Ends a session and every sign-in that came of it, effective for the very next request.
-pub fn end(cx: &Cx<'_>, id: &SessionId) -> Result<(), Fault> {
-    let turn = cx.appliance.ended().turn();
-    cx.write(|tx| {
-        end_within(tx, cx, id)?;
-        Ok(Verdict::<(), Fault>::Commit(()))
-    })?;
-    turn.ended(Thing::Session(id.clone()));
-    Ok(())
-}
-
-/// The same inside somebody else's transaction; `turn.ended` follows it.
-pub(in crate::domain) fn end_within(tx: &Tx<'_>, cx: &Cx<'_>, id: &SessionId) -> Result<(), Fault> {
     let Some(record) = records::load(tx, id)? else {
-        return Ok(());
+        return Ok(false);
     };
-    for family in &record.families {
-        refresh::close(tx, family)?;
-    }
+    let sub = Subject::User(record.user).sub();
+    Ok(!ended::is_past_session(tx, &sub, record.epoch, id)?)
+}
+
+/// Ends a session and every sign-in that came of it, within somebody else's transaction, whether or not the browser
+/// still keeps it; `turn.ended` follows it.
+pub(in crate::domain) fn end_within(tx: &Tx<'_>, cx: &Cx<'_>, id: &SessionId) -> Result<(), Fault> {
     records::remove(tx, id)?;
-    ended::put(tx, &Thing::Session(id.clone()), remembered_until(cx))
+    ended::end_session(tx, cx, id)
 }
 
 /// Removes a session alone: the browser forgets who signed in, and what came of it lives on.
 pub fn forget(cx: &Cx<'_>, id: &SessionId) -> Result<(), Fault> {
     cx.write(|tx| {
-        records::remove(tx, id)?;
+        forget_within(tx, id)?;
         Ok(Verdict::<(), Fault>::Commit(()))
     })
+}
+
+/// The same within somebody else's transaction.
+pub(in crate::domain) fn forget_within(tx: &Tx<'_>, id: &SessionId) -> Result<(), Fault> {
+    records::remove(tx, id)
 }
 
 /// Removes a session whose time is over, or asks to be woken when it is.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Session;
 use crate::domain::expiries::{self, Kind};
-use crate::kernel::{Digest, FamilyId, Fault, OrgId, SessionId, Timestamp, UserId};
+use crate::kernel::{Digest, Fault, OrgId, SessionId, Timestamp, UserId};
 use crate::store::{Record, Table, Tx, View};
 
 const SESSIONS: Table<SessionId, SessionRecord> = Table::named("sessions");
@@ -18,7 +18,6 @@ pub(super) struct SessionRecord {
     pub idle_until: Timestamp,
     pub ends_at: Timestamp,
     pub epoch: u64,
-    pub families: Vec<FamilyId>,
 }
 
 impl Record for SessionRecord {

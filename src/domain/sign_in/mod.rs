@@ -24,13 +24,23 @@ pub struct SignedIn {
 }
 
 /// Begins a session for a user whose password was right a moment ago, and still is.
-pub fn begin(cx: &Cx<'_>, user: &User) -> Result<SignedIn, Refusal> {
+///
+/// It takes the place of the session of the cookie the browser has now, so that whoever knew that does not know this
+/// (session fixation); what came of the old one lives on.
+pub fn begin(cx: &Cx<'_>, user: &User, before: Option<&str>) -> Result<SignedIn, Refusal> {
     let new = NewSession::draw(cx);
+    let before = before
+        .map(|cookie| sessions::find(cx, cookie))
+        .transpose()?;
+    let before = before.flatten().map(|session| session.id);
     let session = cx.write(|tx| {
         if !still_holds(tx, user)? {
             return Ok(Verdict::Discard(Refusal::Wrong));
         }
         let session = sessions::begin(tx, cx, &new, user)?;
+        if let Some(before) = &before {
+            sessions::forget_within(tx, before)?;
+        }
         guesses::remember(tx, cx, &user.id)?;
         let event = audit::Event {
             action: "user.signed_in",
@@ -48,14 +58,6 @@ pub fn begin(cx: &Cx<'_>, user: &User) -> Result<SignedIn, Refusal> {
     })
 }
 
-/// Takes a browser's session away because another begins: what came of it lives on.
-pub fn replace(cx: &Cx<'_>, cookie: &str) -> Result<(), Fault> {
-    match sessions::find(cx, cookie)? {
-        Some(session) => sessions::forget(cx, &session.id),
-        None => Ok(()),
-    }
-}
-
 /// Gives strangers a new budget of guesses at a password that nobody has guessed at yet.
 pub(in crate::domain) fn forgive(tx: &Tx<'_>, user: &UserId) -> Result<(), Fault> {
     guesses::forget(tx, user)
@@ -65,5 +67,8 @@ pub(in crate::domain) fn forgive(tx: &Tx<'_>, user: &UserId) -> Result<(), Fault
 /// the account since.
 pub(in crate::domain) fn still_holds(tx: &Tx<'_>, user: &User) -> Result<bool, Fault> {
     let stored = users::load(tx, &user.id)?;
-    Ok(stored.is_some_and(|now| now.disabled.is_none() && now.password == user.password))
+    Ok(stored.is_some_and(|now| {
+        let same = now.password == user.password && now.password_expired == user.password_expired;
+        now.disabled.is_none() && same
+    }))
 }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 
 use super::records;
+use crate::domain::Cx;
 use crate::domain::access::{Caller, Subject};
 use crate::kernel::{ClientId, Fault, SessionId, SignInId, Timestamp, TokenId, UserId};
 use crate::store::{Tx, View};
@@ -37,13 +38,6 @@ pub struct Spared {
     pub session: Option<SessionId>,
 }
 
-impl Spared {
-    fn covers(&self, sign_in: Option<&SignInId>, session: Option<&SessionId>) -> bool {
-        let same_sign_in = sign_in.is_some() && sign_in == self.sign_in.as_ref();
-        same_sign_in || (session.is_some() && session == self.session.as_ref())
-    }
-}
-
 /// A subject's epoch, and what it spared when it moved.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(in crate::domain) struct Epoch {
@@ -52,14 +46,15 @@ pub(in crate::domain) struct Epoch {
 }
 
 impl Epoch {
-    /// Whether what was issued under `number` is dead.
-    fn is_past(
-        &self,
-        number: u64,
-        sign_in: Option<&SignInId>,
-        session: Option<&SessionId>,
-    ) -> bool {
-        number < self.number && !self.spared.covers(sign_in, session)
+    /// Whether a sign-in that was issued under `number` is dead.
+    fn is_past(&self, number: u64, sign_in: Option<&SignInId>) -> bool {
+        let spared = sign_in.is_some() && sign_in == self.spared.sign_in.as_ref();
+        number < self.number && !spared
+    }
+
+    /// Whether a browser's session that began under `number` is dead.
+    fn is_past_session(&self, number: u64, session: &SessionId) -> bool {
+        number < self.number && self.spared.session.as_ref() != Some(session)
     }
 }
 
@@ -172,7 +167,7 @@ impl Ended {
     pub(super) fn covers(&self, caller: &Caller) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let (sign_in, session) = (caller.sign_in.as_ref(), caller.session.as_ref());
-        let moved_on = |epoch: &Epoch| epoch.is_past(caller.epoch, sign_in, session);
+        let moved_on = |epoch: &Epoch| epoch.is_past(caller.epoch, sign_in);
         let is_ticket = match &caller.subject {
             Subject::Customer(id) => known.tickets.contains(id),
             Subject::User(_) | Subject::Client(_) => false,
@@ -207,7 +202,7 @@ impl Ended {
         epoch: u64,
     ) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let moved_on = |now: &Epoch| now.is_past(epoch, None, Some(session));
+        let moved_on = |now: &Epoch| now.is_past_session(epoch, session);
         known.sessions.contains(session) || known.epochs.get(sub).is_some_and(moved_on)
     }
 
@@ -239,6 +234,22 @@ pub(in crate::domain) fn put(tx: &Tx<'_>, thing: &Thing, until: Timestamp) -> Re
     records::put_ended(tx, &thing.key(), until)
 }
 
+/// Ends a browser's session and everything that came of it, whether or not the browser still keeps it.
+pub(in crate::domain) fn end_session(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    id: &SessionId,
+) -> Result<(), Fault> {
+    put(tx, &Thing::Session(id.clone()), super::remembered_until(cx))?;
+    let families_gone = cx.now.after(cx.policy().tokens.refresh_absolute);
+    records::close_session(tx, id, families_gone)
+}
+
+/// Whether a browser's session was ended, as the transaction sees it.
+pub(super) fn is_session_over(tx: &Tx<'_>, id: &SessionId) -> Result<bool, Fault> {
+    records::is_session_closed(tx, id)
+}
+
 /// Takes the end of `thing` back.
 pub(in crate::domain) fn remove(tx: &Tx<'_>, thing: &Thing) -> Result<(), Fault> {
     records::remove_ended(tx, &thing.key())
@@ -259,10 +270,20 @@ pub(super) fn is_past(
     sub: &str,
     number: u64,
     sign_in: &SignInId,
-    session: Option<&SessionId>,
 ) -> Result<bool, Fault> {
     let epoch = records::epoch(tx, sub)?;
-    Ok(epoch.is_some_and(|epoch| epoch.is_past(number, Some(sign_in), session)))
+    Ok(epoch.is_some_and(|epoch| epoch.is_past(number, Some(sign_in))))
+}
+
+/// Whether a browser's session that began under `number` died when its user's epoch moved.
+pub(in crate::domain) fn is_past_session(
+    tx: &Tx<'_>,
+    sub: &str,
+    number: u64,
+    session: &SessionId,
+) -> Result<bool, Fault> {
+    let epoch = records::epoch(tx, sub)?;
+    Ok(epoch.is_some_and(|epoch| epoch.is_past_session(number, session)))
 }
 
 /// The subject's epoch as the transaction sees it.

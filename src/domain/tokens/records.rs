@@ -124,6 +124,22 @@ pub(super) fn put_ended(tx: &Tx<'_>, key: &(u8, String), until: Timestamp) -> Re
     expiries::expect(tx, until, expiries::Kind::Ended, &due)
 }
 
+/// Notes that a session is over for refresh families, which outlive access tokens. Nothing of it is held in memory.
+pub(super) fn close_session(tx: &Tx<'_>, id: &SessionId, until: Timestamp) -> Result<(), Fault> {
+    put_ended(tx, &closed(id), until)
+}
+
+pub(super) fn is_session_closed(tx: &Tx<'_>, id: &SessionId) -> Result<bool, Fault> {
+    Ok(tx.get(&ENDED, &closed(id))?.is_some())
+}
+
+/// The number is stored, beside those of [`super::Thing`].
+fn closed(id: &SessionId) -> (u8, String) {
+    (CLOSED_SESSION, id.to_string())
+}
+
+const CLOSED_SESSION: u8 = 100;
+
 pub(super) fn remove_ended(tx: &Tx<'_>, key: &(u8, String)) -> Result<(), Fault> {
     tx.remove(&ENDED, key)?;
     Ok(())

@@ -344,9 +344,13 @@ fn is_reuse(cx: &Cx<'_>, family: &FamilyRecord, presented: Ticketed) -> bool {
 }
 
 fn is_past(tx: &Tx<'_>, family: &FamilyRecord) -> Result<bool, Fault> {
+    if let Some(session) = &family.session
+        && ended::is_session_over(tx, session)?
+    {
+        return Ok(true);
+    }
     let sub = subject(&family.holder).sub();
-    let session = family.session.as_ref();
-    ended::is_past(tx, &sub, family.epoch, &family.sign_in, session)
+    ended::is_past(tx, &sub, family.epoch, &family.sign_in)
 }
 
 fn subject(holder: &Holder) -> Subject {

@@ -65,6 +65,7 @@ fn create(cx: &Cx<'_>, call: &Call) -> Result<Response, Problem> {
     let user = administrator(cx, call)?;
     let data = call.json()?.required_object("data")?;
     let new = NewClient {
+        shared: false,
         id: data.id("client_id")?,
         public: is_public(&data)?.unwrap_or(false),
         facts: facts(&data)?,

@@ -17,8 +17,7 @@ use super::super::{Dialect, Problem, Response, Routes, any};
 use super::api_response;
 use crate::domain::sign_in::password::{self, Attempt, Refusal};
 use crate::domain::sign_in::{self, SignedIn};
-use crate::domain::users::User;
-use crate::domain::{Appliance, Cx, Front, sessions};
+use crate::domain::{Appliance, Front};
 use crate::kernel::{Fault, Secret};
 
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
@@ -74,7 +73,8 @@ async fn sign_in(call: Call) -> Response {
             password: &Secret::new(password.to_owned()),
             device: call.cookie(Cookie::Device),
         };
-        let judged = password::check(cx, &attempt).and_then(|user| begin(cx, call, &user));
+        let judged = password::check(cx, &attempt)
+            .and_then(|user| sign_in::begin(cx, &user, call.cookie(Cookie::Session)));
         match judged {
             Ok(begun) => on(call, &begun),
             Err(Refusal::Wrong) => back(call, "wrong"),
@@ -83,19 +83,6 @@ async fn sign_in(call: Call) -> Response {
         }
     })
     .await
-}
-
-/// Another session than the browser had before: whoever knew the old one does not know this (session fixation).
-fn begin(cx: &Cx<'_>, call: &Call, user: &User) -> Result<SignedIn, Refusal> {
-    let cookie = call.cookie(Cookie::Session);
-    let before = cookie
-        .map(|cookie| sessions::find(cx, cookie))
-        .transpose()?;
-    let begun = sign_in::begin(cx, user)?;
-    if let Some(before) = before.flatten() {
-        sessions::forget(cx, &before.id)?;
-    }
-    Ok(begun)
 }
 
 /// On to the request that waits for somebody to sign in, or to the page where nobody does.

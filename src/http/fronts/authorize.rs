@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 
 use super::super::call::{Call, bare, with_header};
 use super::super::cookies::Cookie;
-use super::super::{Problem, Response, pages};
+use super::super::{Problem, Response, form_token, pages};
 use crate::domain::oauth::authorize::{Answer, Asking, Mode, Outcome, Refused};
 use crate::domain::oauth::{self, Params};
 use crate::domain::sign_in::password::{self, Attempt};
@@ -54,6 +54,8 @@ fn with_session(cx: &Cx<'_>, call: &Call, front: Front) -> Result<Response, Prob
 
 /// The user's own credentials came along.
 fn with_password(cx: &Cx<'_>, call: &Call, front: Front) -> Result<Response, Problem> {
+    // Browsers send again what they were once asked for, also where another site leads them.
+    form_token::same_origin(call)?;
     let params = call.params_and_form()?;
     // Nothing is judged for a request that could not be answered anyway.
     if let Err(refused) = oauth::authorize::invitation(cx, &params) {
@@ -69,7 +71,7 @@ fn with_password(cx: &Cx<'_>, call: &Call, front: Front) -> Result<Response, Pro
     let user = password::check(cx, &attempt).map_err(Problem::bad_user)?;
     let SignedIn {
         session, cookie, ..
-    } = sign_in::begin(cx, &user).map_err(Problem::bad_user)?;
+    } = sign_in::begin(cx, &user, call.cookie(Cookie::Session)).map_err(Problem::bad_user)?;
     let asking = Asking {
         front,
         params: &params,

@@ -15,6 +15,7 @@ use crate::domain::oauth::Params;
 use crate::domain::oidc::logout::{self, Asking, Plan};
 use crate::domain::sessions::{self, Session};
 use crate::domain::{Appliance, Cx};
+use crate::kernel::SessionId;
 
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
     warp::path!("oidc" / "logout")
@@ -69,14 +70,11 @@ fn posted(cx: &Cx<'_>, call: &Call) -> Result<Response, Problem> {
 
 fn asked(cx: &Cx<'_>, call: &Call, params: &Params) -> Result<Response, Problem> {
     let session = session(cx, call)?;
-    match (
-        logout::plan(cx, &asking(params), session.as_ref())?,
-        session,
-    ) {
-        (Plan::End(to), Some(session)) => ended(cx, call, params, &session, to.as_deref()),
-        (Plan::End(to) | Plan::Nobody(to), _) => Ok(gone(call, params, to.as_deref())),
-        (Plan::Ask { user, .. }, _) => Ok(question(cx, call, params, &user)),
-        (Plan::Refuse(refusal), _) => Ok(page::refused(call, &refusal)),
+    match logout::plan(cx, &asking(params), session.as_ref())? {
+        Plan::End { sessions, to } => ended(cx, call, params, &sessions, to.as_deref()),
+        Plan::Nobody(to) => Ok(gone(call, params, to.as_deref())),
+        Plan::Ask { user, .. } => Ok(question(cx, call, params, &user)),
+        Plan::Refuse(refusal) => Ok(page::refused(call, &refusal)),
     }
 }
 
@@ -84,19 +82,16 @@ fn asked(cx: &Cx<'_>, call: &Call, params: &Params) -> Result<Response, Problem>
 fn decided(cx: &Cx<'_>, call: &Call, params: &Params) -> Result<Response, Problem> {
     form_token::check(call, cx, params.get("form_token"))?;
     let session = session(cx, call)?;
-    let plan = logout::plan(cx, &asking(params), session.as_ref())?;
-    match (plan, session) {
-        (Plan::Refuse(refusal), _) => Ok(page::refused(call, &refusal)),
-        (Plan::End(to) | Plan::Ask { to, .. }, Some(session)) => {
-            if params.get(DECISION) == Some("yes") {
-                ended(cx, call, params, &session, to.as_deref())
-            } else {
-                Ok(page::still_signed_in(language(call, params), PATH))
-            }
-        }
-        (Plan::End(to) | Plan::Ask { to, .. } | Plan::Nobody(to), _) => {
-            Ok(gone(call, params, to.as_deref()))
-        }
+    let (sessions, to) = match logout::plan(cx, &asking(params), session.as_ref())? {
+        Plan::Refuse(refusal) => return Ok(page::refused(call, &refusal)),
+        Plan::Nobody(to) => return Ok(gone(call, params, to.as_deref())),
+        Plan::End { sessions, to } => (sessions, to),
+        Plan::Ask { to, .. } => (session.into_iter().map(|session| session.id).collect(), to),
+    };
+    if params.get(DECISION) == Some("yes") {
+        ended(cx, call, params, &sessions, to.as_deref())
+    } else {
+        Ok(page::still_signed_in(language(call, params), PATH))
     }
 }
 
@@ -119,10 +114,10 @@ fn ended(
     cx: &Cx<'_>,
     call: &Call,
     params: &Params,
-    session: &Session,
+    sessions: &[SessionId],
     to: Option<&str>,
 ) -> Result<Response, Problem> {
-    logout::end(cx, session)?;
+    logout::end(cx, sessions)?;
     let gone = gone(call, params, to);
     Ok(Cookie::Ping.clear(Cookie::Session.clear(gone)))
 }

@@ -139,11 +139,8 @@ pub(super) fn go_on(
     params: &Params,
     user: &User,
 ) -> Result<Response, Problem> {
-    // Another browser session than before: whoever knew the old one does not know this (session fixation).
-    if let Some(before) = call.cookie(Cookie::Session) {
-        sign_in::replace(cx, before)?;
-    }
-    let begun = sign_in::begin(cx, user).map_err(Problem::bad_user)?;
+    let before = call.cookie(Cookie::Session);
+    let begun = sign_in::begin(cx, user, before).map_err(Problem::bad_user)?;
     let response = next(cx, call, params, &begun)?;
     Ok(signed_in(response, &begun))
 }

@@ -6,7 +6,7 @@
 mod answer;
 mod request;
 
-use super::codes::{self, Code};
+use super::codes::{self, Code, Use};
 use super::{Params, client_of, scope};
 use crate::domain::access::Subject;
 use crate::domain::audit::{self, Event};
@@ -104,8 +104,13 @@ pub fn authorize(cx: &Cx<'_>, asking: &Asking<'_>) -> Result<Outcome, Refused> {
         Ok(request) => request,
         Err(problem) => return Ok(address.error(cx, &problem)),
     };
-    let person = match person(cx, asking, &request)? {
+    let person = match person(cx, asking, &request, &client)? {
         Some(person) => person,
+        // Asking again would lead nowhere: whoever has just signed in may not be here.
+        None if asking.is_fresh && asking.session.is_some() && !request.is_for_somebody() => {
+            let words = "the account is of another organization, or cannot be used";
+            return Ok(address.error(cx, &Problem::new("access_denied", words)));
+        }
         None if request.is_silent => {
             return Ok(address.error(cx, &Problem::new("login_required", "nobody is signed in")));
         }
@@ -156,6 +161,7 @@ fn person<'a>(
     cx: &Cx<'_>,
     asking: &Asking<'a>,
     request: &AuthorizationRequest,
+    client: &Client,
 ) -> Result<Option<Person<'a>>, Fault> {
     let Some(session) = asking.session else {
         return Ok(None);
@@ -163,7 +169,8 @@ fn person<'a>(
     if !asking.is_fresh && must_sign_in_again(cx, session.signed_in_at, request) {
         return Ok(None);
     }
-    let user = users::find(cx, &session.user)?.filter(|user| user.disabled.is_none());
+    let user = users::find(cx, &session.user)?
+        .filter(|user| user.disabled.is_none() && client.serves(&user.organization));
     let Some(user) = user else { return Ok(None) };
     let sub = Subject::User(user.id.clone()).sub();
     if request.is_for_another(cx, &sub) {
@@ -242,7 +249,7 @@ fn issue_code(
         front,
         family: FamilyId::draw(cx.entropy()),
         expires_at: cx.now.after(codes::LIFE),
-        is_spent: false,
+        used: Use::None,
     };
     cx.write(|tx| {
         codes::issue(tx, digest, &code)?;

@@ -70,6 +70,11 @@ impl Problem {
 }
 
 impl AuthorizationRequest {
+    /// Whether the request says whom it is about.
+    pub(super) fn is_for_somebody(&self) -> bool {
+        self.claims.sub.is_some() || self.hint.is_some()
+    }
+
     /// Whether the request is about somebody else than `sub` (OpenID Connect Core §3.1.2.2).
     pub(super) fn is_for_another(&self, cx: &Cx<'_>, sub: &str) -> bool {
         let asked = self.claims.sub.as_deref();
@@ -104,7 +109,7 @@ pub(super) fn read(
         asks_again: asks("login") || asks("select_account"),
         asks_consent: asks("consent"),
         max_age: max_age(params)?,
-        claims: claims(params)?,
+        claims: claims(params, client)?,
         hint: params.get("id_token_hint").map(str::to_owned),
     })
 }
@@ -207,7 +212,7 @@ fn max_age(params: &Params) -> Result<Option<Duration>, Problem> {
     Ok(Some(Duration::from_secs(seconds.into())))
 }
 
-fn claims(params: &Params) -> Result<AskedClaims, Problem> {
+fn claims(params: &Params, client: &Client) -> Result<AskedClaims, Problem> {
     let Some(text) = params.get("claims") else {
         return Ok(AskedClaims::default());
     };
@@ -226,17 +231,18 @@ fn claims(params: &Params) -> Result<AskedClaims, Problem> {
             let value = members.get("sub")?.get("value")?;
             value.as_str().map(str::to_owned)
         }),
-        id_token: known(id_token),
-        userinfo: known(userinfo),
+        id_token: known(client, id_token),
+        userinfo: known(client, userinfo),
     })
 }
 
-/// The names of claims there are; one nobody knows is never an error, essential or not (OpenID Connect Core §5.5.1).
-fn known(asked: Option<&Map<String, Value>>) -> Vec<String> {
+/// The names of claims there are and whose scope the client might have asked for; any other is never an error, essential
+/// or not (OpenID Connect Core §5.5.1).
+fn known(client: &Client, asked: Option<&Map<String, Value>>) -> Vec<String> {
     let has = |name: &str| asked.is_some_and(|asked| asked.contains_key(name));
     CLAIMS
         .iter()
-        .filter(|(name, _)| has(name))
+        .filter(|(name, scope)| has(name) && client.scopes.iter().any(|may| may == scope))
         .map(|(name, _)| (*name).to_owned())
         .collect()
 }

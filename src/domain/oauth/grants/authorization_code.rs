@@ -1,7 +1,7 @@
 //! A code for tokens (RFC 6749 §4.1.3): spent by its first use, even if a later check fails; a second use ends what the
 //! first issued (§4.1.2).
 
-use super::super::codes::{self, Code};
+use super::super::codes::{self, Code, Use};
 use super::super::request::CodeRequest;
 use super::super::{Error, Granted, pkce};
 use crate::domain::access::Subject;
@@ -12,7 +12,7 @@ use crate::domain::tokens::refresh::{self, NewFamily};
 use crate::domain::tokens::{self, Grantee, Thing, ended, ping};
 use crate::domain::users::{self, User};
 use crate::domain::{Cx, sessions};
-use crate::kernel::{Fault, SignInId};
+use crate::kernel::{Digest, Fault, SignInId};
 use crate::store::{Tx, Verdict};
 
 pub(super) fn grant(cx: &Cx<'_>, client: &Client, request: &CodeRequest) -> Result<Granted, Error> {
@@ -71,24 +71,25 @@ fn redeem(
     if code.client != client.id {
         return Ok(Verdict::Discard(UNKNOWN));
     }
-    if code.is_spent {
-        let sign_in = code.family.sign_in();
-        tokens::end_sign_in_within(tx, cx, &sign_in)?;
-        told(tx, cx, "code.reused", &code)?;
-        return Ok(Verdict::Commit(Outcome::Reused(sign_in)));
+    match code.used {
+        Use::Reused => return Ok(Verdict::Discard(UNKNOWN)),
+        Use::Spent => return end(tx, cx, digest, code).map(Verdict::Commit),
+        Use::None => {}
     }
     if code.expires_at <= cx.now {
         return Ok(Verdict::Discard(UNKNOWN));
     }
-    code.is_spent = true;
+    code.used = Use::Spent;
     codes::put(tx, digest, &code)?;
     if let Err(error) = fits(&code, request) {
         told(tx, cx, "code.refused", &code)?;
         return Ok(Verdict::CommitAndRefuse(error));
     }
-    let Some(user) = user(tx, &code)? else {
+    let Some(user) = user(tx, client, &code)? else {
         return Ok(Verdict::CommitAndRefuse(UNKNOWN));
     };
+    // The epoch of this moment: what is issued now must not count as older than a password that was changed since.
+    code.epoch = ended::epoch_within(tx, &Subject::User(user.id.clone()).sub())?;
     open(tx, cx, client, &code, &user)?;
     told(tx, cx, "code.redeemed", &code)?;
     Ok(Verdict::Commit(Outcome::Redeemed(Box::new((code, user)))))
@@ -106,15 +107,23 @@ fn fits(code: &Code, request: &CodeRequest) -> Result<(), Error> {
     }
 }
 
+/// What the first use issued, ended by the second. A third finds nothing more to end.
+fn end(tx: &Tx<'_>, cx: &Cx<'_>, digest: Digest, mut code: Code) -> Result<Outcome, Fault> {
+    let sign_in = code.family.sign_in();
+    tokens::end_sign_in_within(tx, cx, &sign_in)?;
+    told(tx, cx, "code.reused", &code)?;
+    code.used = Use::Reused;
+    codes::put(tx, digest, &code)?;
+    Ok(Outcome::Reused(sign_in))
+}
+
 /// The user, if nothing has ended the sign-in meanwhile.
-fn user(tx: &Tx<'_>, code: &Code) -> Result<Option<User>, Fault> {
-    let sub = Subject::User(code.user.clone()).sub();
-    let is_signed_in = sessions::is_open(tx, &code.session)?;
-    if !is_signed_in || ended::epoch_within(tx, &sub)? != code.epoch {
+fn user(tx: &Tx<'_>, client: &Client, code: &Code) -> Result<Option<User>, Fault> {
+    if !sessions::is_open(tx, &code.session)? {
         return Ok(None);
     }
     let user = users::load(tx, &code.user)?;
-    Ok(user.filter(|user| user.disabled.is_none()))
+    Ok(user.filter(|user| user.disabled.is_none() && client.serves(&user.organization)))
 }
 
 fn open(tx: &Tx<'_>, cx: &Cx<'_>, client: &Client, code: &Code, user: &User) -> Result<(), Fault> {
@@ -123,11 +132,7 @@ fn open(tx: &Tx<'_>, cx: &Cx<'_>, client: &Client, code: &Code, user: &User) -> 
     }
     let family = NewFamily::of(code.family);
     let grantee = grantee(client, code, user, &family);
-    refresh::open_for_user(tx, cx, &family, client, &grantee, &user.id)?;
-    match code.bound_session() {
-        Some(session) => sessions::follow(tx, session, code.family),
-        None => Ok(()),
-    }
+    refresh::open_for_user(tx, cx, &family, client, &grantee, &user.id)
 }
 
 fn grantee(client: &Client, code: &Code, user: &User, family: &NewFamily) -> Grantee {

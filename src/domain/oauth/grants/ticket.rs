@@ -66,7 +66,7 @@ fn grantee(
         roles: Roles::of(&[Role::Customer]),
         scope: scope.to_owned(),
         sign_in: Some(family.sign_in.clone()),
-        // Tickets end one by one; a customer has no account whose epoch could move.
+        // Tickets end one by one: no customer's epoch ever moves.
         epoch: 0,
         front,
         session: None,
