@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::suite::is_valid_and_public;
 use crate::support::client::Client;
 use crate::support::server::Server;
 
@@ -210,16 +211,26 @@ async fn oidcc_discovery_endpoint_verification() {
         let document = document(&client, path).await;
         follows_the_schema(&document);
         assert_eq!(document["issuer"], format!("{}{issuer}", base(&server)));
-        for member in ["userinfo_endpoint", "jwks_uri", "end_session_endpoint"] {
-            let address = document[member].as_str().unwrap();
+        for (member, address) in addresses(&document) {
             assert!(address.starts_with(&base(&server)), "{member}");
         }
+        for member in ["authorization", "token", "userinfo", "end_session"] {
+            assert!(
+                document[format!("{member}_endpoint")].is_string(),
+                "{member}"
+            );
+        }
+        assert!(document["userinfo_signing_alg_values_supported"].is_null());
         assert_eq!(document["request_parameter_supported"], false);
         assert_eq!(document["request_uri_parameter_supported"], false);
         assert_eq!(document["require_request_uri_registration"], false);
         assert_eq!(document["claims_parameter_supported"], true);
         assert!(document["registration_endpoint"].is_null());
         for (member, expected) in [
+            ("response_types_supported", "code"),
+            ("subject_types_supported", "public"),
+            ("id_token_signing_alg_values_supported", "RS256"),
+            ("code_challenge_methods_supported", "S256"),
             ("grant_types_supported", "authorization_code"),
             ("grant_types_supported", "refresh_token"),
             ("scopes_supported", "openid"),
@@ -236,8 +247,10 @@ async fn oidcc_discovery_endpoint_verification() {
         for locale in list(&document, "ui_locales_supported") {
             assert!(locale.len() == 2 && locale.chars().all(|c| c.is_ascii_lowercase()));
         }
+        let keys = document["jwks_uri"].as_str().unwrap();
+        keys_are_valid_public_and_distinct(&client, keys.strip_prefix(&base(&server)).unwrap())
+            .await;
     }
-    keys_are_public_and_distinct(&client).await;
 }
 
 /// Every member is one OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3 or RP-Initiated Logout §2.1 registers, of
@@ -267,8 +280,8 @@ fn follows_the_schema(document: &Value) {
     }
 }
 
-async fn keys_are_public_and_distinct(client: &Client) {
-    let keys = document(client, "/.well-known/jwks.json").await;
+async fn keys_are_valid_public_and_distinct(client: &Client, path: &str) {
+    let keys = document(client, path).await;
     let keys = keys["keys"].as_array().unwrap().clone();
     let mut kids: Vec<_> = keys
         .iter()
@@ -278,19 +291,25 @@ async fn keys_are_public_and_distinct(client: &Client) {
     kids.dedup();
     assert_eq!(kids.len(), keys.len());
     for key in &keys {
-        for private in ["d", "p", "q", "dp", "dq", "qi", "k", "oth"] {
-            assert!(key[private].is_null(), "{private}");
-        }
+        is_valid_and_public(key);
     }
 }
 
 #[tokio::test]
-async fn oidcc_rp_initiated_logout_discovery_endpoint_verification() {
+async fn di_4_each_document_is_json_at_its_issuers_address() {
     let server = Server::start().await;
     let client = Client::of(&server);
-    for (path, _) in FORMS {
-        let document = document(&client, path).await;
-        let expected = format!("{}/oidc/logout", base(&server));
-        assert_eq!(document["end_session_endpoint"], expected, "{path}");
+    for issuer in ["", "/auth/v3"] {
+        let path = format!("{issuer}/.well-known/openid-configuration");
+        let answer = client.get(&path).send().await.ok();
+        let kind = answer.header("content-type");
+        assert!(kind.starts_with("application/json"), "{kind}");
+        let expected = format!("{}{issuer}", base(&server));
+        assert_eq!(answer.json()["issuer"], expected);
+        client
+            .post(&path)
+            .send()
+            .await
+            .is(405, "method_not_allowed");
     }
 }

@@ -1,10 +1,15 @@
 //! OpenID Connect and what OAuth adds about tokens: one file per endpoint. Until people sign in over HTTP here, their
 //! tokens and sessions are made in the process.
 
+mod basic_op;
+mod core;
+mod form_post;
 mod introspect;
 mod logout;
+mod logout_op;
 mod metadata;
 mod revoke;
+mod suite;
 mod userinfo;
 
 use admit::domain::access::Subject;

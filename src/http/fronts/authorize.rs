@@ -35,6 +35,7 @@ fn with_session(cx: &Cx<'_>, call: &Call, front: Front) -> Result<Response, Prob
     };
     let session = match call.cookie(Cookie::Session) {
         Some(cookie) => sessions::find(cx, cookie)?,
+        None if is_of_another_site(call) => return as_link(call, front, &params),
         None => None,
     };
     let asking = Asking {
@@ -50,6 +51,23 @@ fn with_session(cx: &Cx<'_>, call: &Call, front: Front) -> Result<Response, Prob
         Ok(Outcome::Answer(answer)) => answered(call, &answer),
         Err(refused) => self::refused(call, refused),
     }
+}
+
+/// A form of another site comes without our cookies (`SameSite=Lax`).
+fn is_of_another_site(call: &Call) -> bool {
+    call.method == Method::POST && form_token::same_origin(call).is_err()
+}
+
+/// The same request as a link, which brings the cookies along: whoever is signed in is not asked again.
+fn as_link(call: &Call, front: Front, params: &Params) -> Result<Response, Problem> {
+    let path = match front {
+        Front::Security => "/security/oauth/authorize",
+        Front::AuthV3 => "/auth/v3/oauth/authorize",
+    };
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(params.pairs())
+        .finish();
+    redirect(call, &format!("{path}?{query}"))
 }
 
 /// The user's own credentials came along.

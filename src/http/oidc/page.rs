@@ -4,7 +4,7 @@ use hyper::StatusCode;
 
 use super::super::call::Call;
 use super::super::form_token::Form;
-use super::super::pages::{SIGN_IN, error_page, show};
+use super::super::pages::{SIGN_IN, error_page, show, trouble};
 use super::super::{Problem, Response};
 use crate::domain::oidc::logout::Refusal;
 use crate::render::html::{self, Comparison, Language, Trouble};
@@ -72,6 +72,5 @@ pub(super) fn refused(call: &Call, refusal: &Refusal) -> Response {
 }
 
 pub(super) fn problem(call: &Call, problem: &Problem) -> Response {
-    let trouble = Trouble::of_status(problem.status().as_u16());
-    error_page(call, problem, trouble, None)
+    error_page(call, problem, trouble(problem), None)
 }

@@ -132,11 +132,16 @@ pub(super) fn problem(call: &Call, problem: Problem) -> Result<Response, Problem
     if !call.wants_html() {
         return Err(problem);
     }
-    let trouble = match problem.error() {
+    Ok(error_page(call, &problem, trouble(&problem), None))
+}
+
+/// What a problem is to whoever reads a page.
+pub(super) fn trouble(problem: &Problem) -> Trouble {
+    match problem.error() {
         "invalid_client" => Trouble::UnknownClient,
+        form_token::EXPIRED => Trouble::Expired,
         _ => Trouble::of_status(problem.status().as_u16()),
-    };
-    Ok(error_page(call, &problem, trouble, None))
+    }
 }
 
 /// A redirect URI that is not the client's: what came, beside what would have done.

@@ -114,6 +114,11 @@ pub fn authorize(cx: &Cx<'_>, asking: &Asking<'_>) -> Result<Outcome, Refused> {
         None if request.is_silent => {
             return Ok(address.error(cx, &Problem::new("login_required", "nobody is signed in")));
         }
+        // OpenID Connect Core §3.1.2.1: the client has named somebody, and that is not who came.
+        None if asking.is_fresh => {
+            let words = "somebody else has signed in than the request is about";
+            return Ok(address.error(cx, &Problem::new("login_required", words)));
+        }
         None => return Ok(Outcome::SignIn),
     };
     match asking.consent {
@@ -173,7 +178,7 @@ fn person<'a>(
         .filter(|user| user.disabled.is_none() && client.serves(&user.organization));
     let Some(user) = user else { return Ok(None) };
     let sub = Subject::User(user.id.clone()).sub();
-    if request.is_for_another(cx, &sub) {
+    if request.is_for_another(cx, &sub, asking.is_fresh) {
         return Ok(None);
     }
     Ok(Some(Person { session, user }))

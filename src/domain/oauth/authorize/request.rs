@@ -32,7 +32,7 @@ pub(super) struct AuthorizationRequest {
     pub nonce: Option<String>,
     /// `prompt=none`: nobody may be asked anything.
     pub is_silent: bool,
-    /// `prompt=login` or `select_account`: whoever is signed in must sign in again.
+    /// `prompt=login` or `select_account`, or `max_age=0`: whoever is signed in must sign in again.
     pub asks_again: bool,
     /// `prompt=consent`.
     pub asks_consent: bool,
@@ -75,14 +75,15 @@ impl AuthorizationRequest {
         self.claims.sub.is_some() || self.hint.is_some()
     }
 
-    /// Whether the request is about somebody else than `sub` (OpenID Connect Core §3.1.2.2).
-    pub(super) fn is_for_another(&self, cx: &Cx<'_>, sub: &str) -> bool {
+    /// Whether the request is about somebody else than `sub` (OpenID Connect Core §3.1.2.2). A hint that is not ours, or
+    /// that no key of ours verifies any more, names nobody: whoever signs in for this request will do.
+    pub(super) fn is_for_another(&self, cx: &Cx<'_>, sub: &str, is_fresh: bool) -> bool {
         let asked = self.claims.sub.as_deref();
         if asked.is_some_and(|asked| asked != sub) {
             return true;
         }
         let Some(hint) = &self.hint else { return false };
-        id_token::verify_hint(cx, hint).is_none_or(|hint| hint.sub != sub)
+        id_token::verify_hint(cx, hint).map_or(!is_fresh, |hint| hint.sub != sub)
     }
 }
 
@@ -100,15 +101,17 @@ pub(super) fn read(
     };
     let prompts = prompts(params)?;
     let asks = |what: &str| prompts.contains(&what);
+    let max_age = max_age(params)?;
     Ok(AuthorizationRequest {
         kind,
         scope: granted_scope(front, params, client, asks("consent"))?,
         challenge,
         nonce: params.get("nonce").map(str::to_owned),
         is_silent: asks("none"),
-        asks_again: asks("login") || asks("select_account"),
+        // However short ago somebody signed in, it was not for this request.
+        asks_again: asks("login") || asks("select_account") || max_age == Some(Duration::ZERO),
         asks_consent: asks("consent"),
-        max_age: max_age(params)?,
+        max_age,
         claims: claims(params, client)?,
         hint: params.get("id_token_hint").map(str::to_owned),
     })
@@ -121,7 +124,9 @@ fn unsupported(params: &Params) -> Result<(), Problem> {
         ("request_uri", "request_uri_not_supported"),
         ("registration", "registration_not_supported"),
     ];
-    match names.into_iter().find(|(name, _)| params.has(name)) {
+    // RFC 6749 §3.1: one without a value is as good as none.
+    let given = |name: &str| params.get(name).is_some();
+    match names.into_iter().find(|(name, _)| given(name)) {
         Some((name, code)) => Err(Problem::new(code, format!("{name} is not supported"))),
         None => Ok(()),
     }
@@ -226,6 +231,11 @@ fn claims(params: &Params, client: &Client) -> Result<AskedClaims, Problem> {
         Some(_) => Err(wrong()),
     };
     let (id_token, userinfo) = (part("id_token")?, part("userinfo")?);
+    if id_token.is_some_and(|members| members.get("acr").is_some_and(needs_another_acr)) {
+        let words =
+            "people sign in with a password here, which is none of the acr values asked for";
+        return Err(Problem::new("unmet_authentication_requirements", words));
+    }
     Ok(AskedClaims {
         sub: id_token.and_then(|members| {
             let value = members.get("sub")?.get("value")?;
@@ -234,6 +244,15 @@ fn claims(params: &Params, client: &Client) -> Result<AskedClaims, Problem> {
         id_token: known(client, id_token),
         userinfo: known(client, userinfo),
     })
+}
+
+/// OpenID Connect Core §5.5.1.1: where one of these values is essential, a sign-in of another kind has failed.
+fn needs_another_acr(asked: &Value) -> bool {
+    let value = asked.get("value").into_iter();
+    let values = asked.get("values").and_then(Value::as_array);
+    let mut wanted = value.chain(values.into_iter().flatten()).peekable();
+    let is_essential = asked.get("essential") == Some(&Value::Bool(true));
+    is_essential && wanted.peek().is_some() && wanted.all(|wanted| wanted != id_token::ACR)
 }
 
 /// The names of claims there are and whose scope the client might have asked for; any other is never an error, essential
