@@ -3,6 +3,7 @@
 //! | Module | What it shows |
 //! |---|---|
 //! | `architecture` | which folder may use which, and other habits the compiler does not check |
+//! | `attacks` | the abuses of the threat table's OAuth part, named by its rows |
 //! | `auth_v3` | one file per path of the Genesys contract |
 //! | `clients` | relying parties and a browser that are not ours, as processes: login, refresh, logout, other sites |
 //! | `cli` | the operator's commands on a running server and on a stopped store: the same answers, the same records |
@@ -29,6 +30,8 @@
 // Clippy relaxes its lints in what is compiled only for tests, which all of this is.
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod attacks;
 #[cfg(test)]
 mod auth_v3;
 #[cfg(test)]

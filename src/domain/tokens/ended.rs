@@ -264,8 +264,8 @@ pub(in crate::domain) fn move_epoch(
     records::move_epoch(tx, sub, spared)
 }
 
-/// Whether a refresh family that began under `number` died when its subject's epoch moved.
-pub(super) fn is_past(
+/// Whether a sign-in that began under `number` died when its subject's epoch moved.
+pub(in crate::domain) fn is_past(
     tx: &Tx<'_>,
     sub: &str,
     number: u64,

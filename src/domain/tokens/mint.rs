@@ -38,7 +38,10 @@ impl AccessToken {
 }
 
 /// The claims, in the order they are written. Contract A's readers know `authorities`, `userId` and `organization`.
+///
+/// One that is not ours, such as `nbf`, is refused: it could be a condition we would overlook (RFC 8725 §3.10).
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Claims {
     iss: String,
     sub: String,

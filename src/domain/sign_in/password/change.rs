@@ -62,7 +62,8 @@ impl From<Fault> for ChangeRefusal {
     }
 }
 
-/// Puts a new password in place of the old one; returns the user as it now is. The caller's own sign-in and browser session live on; every other ends.
+/// Puts a new password in place of the old one. The caller's own sign-in and browser session live on; every other
+/// sign-in and session ends. Gives the user as it now is, who has just proved who it is.
 ///
 /// The old password is judged as in [`super::check`], and counts like any other guess. Hashes up to twice.
 pub fn change(cx: &Cx<'_>, change: &Change<'_>) -> Result<User, ChangeRefusal> {
