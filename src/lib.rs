@@ -24,14 +24,21 @@
 //! # Where to start reading
 //!
 //! [`http`] lists the routes; follow one endpoint through `http/call.rs` into [`domain::tickets`] and down to
-//! [`store::Tx`]. A ticket becomes a token in `domain/oauth/grants/ticket.rs`.
+//! [`store::Tx`]. A ticket becomes a token in `domain/oauth/grants/ticket.rs`. A person's sign-in begins in
+//! `http/fronts/authorize.rs`, passes `http/pages/sign_in.rs` and [`domain::sign_in`], and becomes tokens in
+//! `domain/oauth/grants/authorization_code.rs`.
 //!
 //! # Words
 //!
 //! A *ticket* is *redeemed* for tokens; one that may be used once is then *spent*. It can be *revoked* for good or
 //! *disabled* for now; its *standing* says whether it can be used. A *caller* has proved who it is; the *operator* is
-//! whoever holds the machine. Everything belongs to an *organization*. A value is *sealed* when it is encrypted under
-//! the master key, and a *digest* is what the store keeps instead of a secret.
+//! whoever holds the machine. Everything belongs to an *organization*.
+//!
+//! A *client* is software, a *user* a person with an account, a *customer* whoever came with a ticket. A *front* is
+//! the door a request came through, and an issuer. A *session* is a browser somebody signed in with; a *sign-in* is
+//! what one grant began, its tokens and their *family* of refresh tokens. Whatever was issued under an older *epoch*
+//! of its user is dead. A value is *sealed* when it is encrypted under the master key, and a *digest* is what the
+//! store keeps instead of a secret.
 
 pub mod adapters;
 pub mod cli;

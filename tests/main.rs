@@ -12,10 +12,11 @@
 //! | `disk` | a disk that fails: no false success, and a clean start after |
 //! | `jobs` | the background loop under a moving clock |
 //! | `oauth` | OAuth 2.0 at both fronts, one file a standard; names begin with the rule's id |
+//! | `pages` | the pages people see: what comes after each form, and what is told in words |
 //! | `people` | passwords: one answer, guessing held down, changing ends what it must |
 //! | `oidc` | OpenID Connect, introspection and revocation, one file per endpoint |
 //! | `power` | the plug is pulled: what was answered is on the disk, what was spent stays spent |
-//! | `race` | many clients, one ticket, one refresh token: one winner, also when the process is killed meanwhile |
+//! | `race` | many clients, one ticket, one code, one refresh token: one winner, also when the process is killed meanwhile |
 //! | `readme` | the README's commands work as printed, and it mentions every setting and command |
 //! | `redirects` | hundreds of values that look like a registered redirect URI and match nothing |
 //! | `replays` | what official clients really send, byte for byte, one file per client |
@@ -50,6 +51,8 @@ mod jobs;
 mod oauth;
 #[cfg(test)]
 mod oidc;
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod people;
 #[cfg(test)]

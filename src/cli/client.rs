@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{Target, USAGE, failed, listed, role, texts};
+use super::{Target, USAGE, algorithm, failed, listed, role, texts};
 use crate::domain::admin::{
     AdminCommand, Algorithm, ClientCommand, Facts, GrantType, NewClient, Role,
 };
@@ -22,12 +22,12 @@ pub(super) struct Client {
 enum Command {
     /// Register a client. Prints its id and, this once, its secret.
     Create {
-        /// The organization it belongs to, by name or id; only its own people can then sign in to it [default: the usual
-        /// one, and everybody can].
+        /// The organization it belongs to, by name or id; only its own people can then sign in to it [default: the one
+        /// called default, or the only one, and everybody can].
         #[arg(long, value_name = "ORG")]
         org: Option<String>,
-        /// The id it shall have [default: a drawn one].
-        #[arg(long)]
+        /// The id it shall have [default: a generated one].
+        #[arg(long, value_parser = client_id)]
         id: Option<ClientId>,
         /// It can keep no secret, as software on people's own devices.
         #[arg(long)]
@@ -37,7 +37,7 @@ enum Command {
     },
     /// The clients of an organization.
     List {
-        /// The organization, by name or id [default: the usual one].
+        /// The organization, by name or id [default: the one called default, or the only one].
         #[arg(long, value_name = "ORG")]
         org: Option<String>,
     },
@@ -46,7 +46,8 @@ enum Command {
         /// Its id.
         id: String,
     },
-    /// Change a client: what is named, and nothing else. An empty value alone empties a list.
+    /// Change a client: what is named, and nothing else. The values given for a list are all it holds from then on; an
+    /// empty value alone empties it.
     Update {
         /// Its id.
         id: String,
@@ -170,8 +171,7 @@ fn grant(word: &str) -> Result<GrantType, String> {
     })
 }
 
-fn algorithm(word: &str) -> Result<Algorithm, String> {
-    let known = [Algorithm::EdDsa, Algorithm::Rs256];
-    let found = known.into_iter().find(|known| known.name() == word);
-    found.ok_or_else(|| "tokens are signed by EdDSA or RS256".to_owned())
+fn client_id(word: &str) -> Result<ClientId, String> {
+    let id = word.parse();
+    id.map_err(|_| "a client's id is 1 to 128 letters, digits and . _ - @".to_owned())
 }

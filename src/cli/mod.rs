@@ -6,6 +6,7 @@ mod org;
 mod print;
 mod reach;
 mod serve;
+mod signing_key;
 mod tour;
 mod user;
 
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, Overrides};
-use crate::domain::admin::{AdminCommand, Role};
+use crate::domain::admin::{AdminCommand, Algorithm, Role};
 use crate::kernel::BaseUrl;
 
 /// Tickets, tokens, one-time codes, keys and calendar invitations from one binary.
@@ -44,6 +45,8 @@ enum Command {
     Client(client::Client),
     /// Give people accounts, see, change and remove them, on a running server or a stopped store.
     User(user::User),
+    /// See, rotate and remove the keys that sign tokens, on a running server or a stopped store.
+    SigningKey(signing_key::SigningKey),
     /// Walk a running server through the whole job and compare each answer with the contract.
     Tour(Visit),
 }
@@ -62,17 +65,20 @@ struct Place {
     listen: Option<SocketAddr>,
 }
 
+/// The heading of what every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Which appliance a command is for, and how its answer is printed.
 #[derive(Args)]
 struct Target {
     /// The configuration file the server is started with.
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     /// The folder that holds everything the appliance keeps [default: ./admit-data].
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, help_heading = EVERYWHERE)]
     data: Option<PathBuf>,
     /// Print one JSON object or array.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
 }
 
@@ -125,6 +131,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Org(org) => org.run(),
         Command::Client(client) => client.run(),
         Command::User(user) => user.run(),
+        Command::SigningKey(signing_key) => signing_key.run(),
         Command::Tour(visit) => visit_with_config(visit),
     }
 }
@@ -167,6 +174,13 @@ fn role(name: &str) -> Result<Option<Role>, String> {
     }
     let known = Role::named(name).map(Some);
     known.ok_or_else(|| "roles are Agent, Supervisor, Admin, ClientService and Service".to_owned())
+}
+
+/// Reads the name of an algorithm we sign by.
+fn algorithm(word: &str) -> Result<Algorithm, String> {
+    let known = [Algorithm::EdDsa, Algorithm::Rs256];
+    let found = known.into_iter().find(|known| known.name() == word);
+    found.ok_or_else(|| "tokens are signed by EdDSA or RS256".to_owned())
 }
 
 /// A list given on the command line: none given changes nothing, an empty value alone takes all away.

@@ -30,6 +30,9 @@ pub(super) fn print(reply: &AdminReply, as_json: bool) {
                 all,
             );
         }
+        AdminReply::SigningKeys(all) => {
+            table(&["kid", "algorithm", "life", "since", "until"], all);
+        }
         AdminReply::Client(client) if client.client_secret.is_some() => {
             lines(reply, &["client_id", "client_secret"]);
         }
@@ -49,6 +52,7 @@ fn value(reply: &AdminReply) -> Value {
         AdminReply::Client(one) => of(one),
         AdminReply::Users(all) => of(all),
         AdminReply::User(one) => of(one),
+        AdminReply::SigningKeys(all) => of(all),
         AdminReply::Gone { what, id } => json!({ "deleted": { "kind": what, "id": id } }),
     }
 }

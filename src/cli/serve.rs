@@ -213,6 +213,13 @@ Keep them somewhere safe, and remove the file when you have tried it all. In ano
 
   # or all of it, each answer compared with the contract
   {program} tour --data '{data}'
+
+  # people sign in at {base}/auth/sign-in.html: you as admin, others as you let them
+  jq -r .admin.password '{file}'
+  {program} user create alice --name 'Alice Agent' --data '{data}'
+
+  # an application they sign in to; tell it that its OpenID provider is {base}
+  {program} client create --name Desktop --redirect-uri https://desktop.example.org/callback --data '{data}'
 "#
     ));
 }

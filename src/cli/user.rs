@@ -17,7 +17,7 @@ pub(super) struct User {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Give a person an account. Prints a drawn password, this once.
+    /// Give a person an account. Prints a generated password, this once.
     Create {
         /// The name to sign in with.
         #[arg(value_name = "NAME")]
@@ -42,7 +42,8 @@ enum Command {
         #[command(flatten)]
         within: Within,
     },
-    /// Change an account: what is named, and nothing else. An empty value takes away.
+    /// Change an account: what is named, and nothing else. The roles given are all it has from then on. An empty value
+    /// takes away.
     Update {
         /// Name or id.
         user: String,
@@ -81,7 +82,7 @@ enum Command {
 
 #[derive(Args)]
 struct Within {
-    /// The organization, by name or id [default: the usual one].
+    /// The organization, by name or id [default: the one called default, or the only one].
     #[arg(long, value_name = "ORG")]
     org: Option<String>,
 }

@@ -18,7 +18,7 @@ use warp::filters::BoxedFilter;
 use super::admission::Arrival;
 use super::cookies::Cookie;
 use super::json::Object;
-use super::{Dialect, Problem, Response, RouteName, credentials};
+use super::{Dialect, Problem, Response, RouteName, credentials, pages};
 use crate::domain::access::Caller;
 use crate::domain::oauth::{ClientProof, Params};
 use crate::domain::{Appliance, Cx, Mark, Origin, tokens};
@@ -128,10 +128,19 @@ impl Call {
             if let Some(cause) = problem.cause() {
                 tracing::error!(request = %self.arrival.request, route = self.route, "{cause}");
             }
-            self.dialect.write(&problem)
+            self.told(&problem)
         });
         response.extensions_mut().insert(RouteName(self.route));
         response
+    }
+
+    fn told(&self, problem: &Problem) -> Response {
+        if self.dialect != Dialect::Page || !self.wants_html() {
+            return self.dialect.write(problem);
+        }
+        let page = pages::trouble(self, problem);
+        let headers = problem.headers().iter().cloned();
+        headers.fold(page, |page, (name, value)| with_header(page, name, value))
     }
 
     /// The appliance, for what needs no operation.

@@ -17,6 +17,8 @@ pub enum Dialect {
     Security,
     /// The API under `/auth/v3`.
     AuthV3,
+    /// Pages: a page for whoever can read one, and the words of the Security API for programs.
+    Page,
 }
 
 impl Dialect {
@@ -31,7 +33,7 @@ impl Dialect {
     /// Writes `problem` as an answer.
     pub fn write(self, problem: &Problem) -> Response {
         let status = match self {
-            Self::Security => None,
+            Self::Security | Self::Page => None,
             Self::AuthV3 => Some(Status {
                 code: auth_v3_code(problem.status()),
                 message: problem.description(),

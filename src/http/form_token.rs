@@ -32,21 +32,36 @@ impl Form {
 
 /// A token for a form that is about to be shown.
 pub(super) fn issue(call: &Call, cx: &Cx<'_>) -> Form {
+    issue_about(call, cx, "")
+}
+
+/// The same for a form whose token is good for no other question than this.
+pub(super) fn issue_about(call: &Call, cx: &Cx<'_>, about: &str) -> Form {
     if let Some(value) = call.cookie(Cookie::Form) {
         return Form {
-            token: form::token(cx, value),
+            token: form::token(cx, value, about),
             kept: None,
         };
     }
     let value = form::cookie(cx);
     Form {
-        token: form::token(cx, value.expose()),
+        token: form::token(cx, value.expose(), about),
         kept: Some(value),
     }
 }
 
 /// Whether a posted form is one that we showed to this browser.
 pub(super) fn check(call: &Call, cx: &Cx<'_>, token: Option<&str>) -> Result<(), Problem> {
+    check_about(call, cx, token, "")
+}
+
+/// The same for one whose token is good for no other question than this.
+pub(super) fn check_about(
+    call: &Call,
+    cx: &Cx<'_>,
+    token: Option<&str>,
+    about: &str,
+) -> Result<(), Problem> {
     // Our own pages send no referrer, so browsers say `Origin: null` of their forms: then the token alone decides.
     let says_nothing = call.header(ORIGIN) == Some("null") && call.header(FETCH_SITE).is_none();
     if !says_nothing {
@@ -54,7 +69,7 @@ pub(super) fn check(call: &Call, cx: &Cx<'_>, token: Option<&str>) -> Result<(),
     }
     let value = call.cookie(Cookie::Form);
     let given = token.unwrap_or_default();
-    if value.is_some_and(|value| form::is_right(cx, value, given)) {
+    if value.is_some_and(|value| form::is_right(cx, value, about, given)) {
         return Ok(());
     }
     let words = "the form is too old, or the browser keeps no cookies; go back and try again";

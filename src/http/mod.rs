@@ -60,7 +60,7 @@ pub type Routes = warp::filters::BoxedFilter<(Response,)>;
 /// Everything the appliance answers. Each audience ends in a catch-all of its own, so that nothing is ever rejected to
 /// another; the last one takes what belongs to none.
 pub fn routes(on: &Arc<Appliance>) -> Routes {
-    let nothing = call::call(on, Dialect::Security, "/").map(|call: call::Call| call.not_found());
+    let nothing = call::call(on, Dialect::Page, "/").map(|call: call::Call| call.not_found());
     any([
         security::routes(on),
         oidc::routes(on),

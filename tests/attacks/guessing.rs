@@ -378,6 +378,7 @@ async fn heavy_o13_twenty_networks_guess_at_a_process_that_restarts_and_never_st
         looked_at <= 6 + seconds.ilog2(),
         "{looked_at} in {seconds} s"
     );
+    assert_eq!(owner.refused, 0, "the owner was turned away");
     assert!(owner.share() >= 99.0, "{:.1} %", owner.share());
     let process = Launch::on(data.path()).start();
     let stranger = at(&process, data.path(), Ipv4Addr::new(127, 0, 1, 1).into());

@@ -43,7 +43,7 @@ async fn pings(client: &Client, cookie: &str, value: &str) -> bool {
 
 /// The sign-in page as a browser sees it that nobody was sent to it with.
 async fn page(browser: &mut Browser<'_>) -> Answer {
-    browser.get(SIGN_IN).await.ok()
+    browser.get(&format!("{SIGN_IN}?error=again")).await.ok()
 }
 
 /// How many browser sessions there are.

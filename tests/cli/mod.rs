@@ -3,6 +3,7 @@
 mod client;
 mod ends;
 mod reach;
+mod signing_key;
 mod user;
 
 use std::path::Path;
@@ -96,6 +97,9 @@ fn shape(mut value: Value) -> Value {
         "created_at",
         "updated_at",
         "disabled_since",
+        "kid",
+        "since",
+        "until",
     ];
     match &mut value {
         Value::Object(members) => {

@@ -48,7 +48,10 @@ import socket, sys
 s = socket.socket(socket.AF_UNIX)
 try:
     s.connect(sys.argv[1])
-    s.sendall(b'{\"Org\":\"List\"}\\n')
+    try:
+        s.sendall(b'{\"Org\":\"List\"}\\n')
+    except BrokenPipeError:
+        pass  # refused before it was read
     print(s.makefile().readline(), end='')
 except PermissionError:
     print('permission denied')

@@ -1,5 +1,7 @@
-//! OpenID Connect and what OAuth adds about tokens: one file per endpoint. Until people sign in over HTTP here, their
-//! tokens and sessions are made in the process.
+//! OpenID Connect and what OAuth adds about tokens: one file per endpoint, one per certification plan (`basic_op`,
+//! `form_post`, `logout_op`; Config OP is a test of `metadata`), and `core` for the rules no module is named after.
+//!
+//! What ends or changes a session by other means than its browser is made in the process.
 
 mod basic_op;
 mod core;

@@ -1,7 +1,13 @@
 //! `POST /oauth/revoke` (RFC 7009).
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use admit::store::Disk;
+
+use crate::security::tickets::Breakable;
 use crate::support::client::{Answer, Client};
-use crate::support::server::Server;
+use crate::support::server::{Server, Setup};
 
 use super::token;
 
@@ -133,4 +139,23 @@ async fn rv_1_a_stranger_is_a_401_and_no_token_a_400() {
     let answer = query.basic(by.0, by.1).send().await;
     answer.is(400, "invalid_request");
     assert!(client.is_alive(&own).await);
+}
+
+/// Every type of token can be revoked here, so `unsupported_token_type` has no use.
+#[tokio::test]
+async fn rv_3_what_cannot_be_kept_is_a_503_that_says_when_to_come_back() {
+    let disk = Arc::new(Breakable::default());
+    let server = Server::with(Setup {
+        disk: Arc::clone(&disk) as Arc<dyn Disk>,
+        ..Setup::default()
+    })
+    .await;
+    let client = Client::of(&server);
+    let (access, refresh) = customer(&server, &client).await;
+    disk.0.store(true, Ordering::SeqCst);
+    for token in [access, refresh] {
+        let answer = revoke(&client, CUSTOMER, &[("token", &token)]).await;
+        answer.is(503, "temporarily_unavailable");
+        assert!(!answer.header("retry-after").is_empty());
+    }
 }

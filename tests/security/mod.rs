@@ -2,4 +2,4 @@
 
 mod event;
 mod oauth;
-mod tickets;
+pub(crate) mod tickets;

@@ -295,7 +295,10 @@ async fn what_is_no_request_for_a_token_is_refused_in_words() {
             );
         }
     }
-    assert_eq!(server.counts(), before, "a refusal changes nothing");
+    let mut after = server.counts();
+    // Wrong secrets are counted (RFC 6749 §2.3.1), and the count expires.
+    after.retain(|(table, _)| !["throttles", "expiries"].contains(&table.as_str()));
+    assert_eq!(after, before, "a refusal changes nothing else");
 }
 
 #[tokio::test]

@@ -943,7 +943,7 @@ async fn what_is_no_ticket_has_no_path() {
 
 /// A disk that works until it is broken.
 #[derive(Default)]
-struct Breakable(AtomicBool);
+pub(crate) struct Breakable(pub(crate) AtomicBool);
 
 impl Breakable {
     fn step(&self) -> io::Result<()> {

@@ -91,6 +91,7 @@ pub(crate) struct Line {
 #[derive(Clone, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    head: String,
     pub(crate) body: String,
 }
 
@@ -104,6 +105,17 @@ impl Answer {
         let json = self.json();
         let text = json.get(member).and_then(Value::as_str);
         text.unwrap_or_default().to_owned()
+    }
+
+    /// The first header of this name that begins so; empty if there is none.
+    pub(crate) fn header(&self, name: &str, start: &str) -> &str {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let mut values = lines
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value);
+        values
+            .find(|value| value.starts_with(start))
+            .unwrap_or_default()
     }
 
     /// Whether the body has this member.
@@ -177,7 +189,7 @@ impl Line {
         }
         let body = String::from_utf8_lossy(&self.read[end + 4..whole]).into_owned();
         self.read.drain(..whole);
-        Ok(Some(Answer { status, body }))
+        Ok(Some(Answer { status, head, body }))
     }
 }
 

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::view::{ClientView, OrgView, UserView};
+use super::view::{ClientView, OrgView, SigningKeyView, UserView};
 use super::{client, organization, user};
+use crate::crypto::jws::Algorithm;
 use crate::domain::Cx;
 use crate::domain::access::By;
 use crate::domain::clients::{self, Facts, NewClient};
 use crate::domain::organizations::{self, Organization};
+use crate::domain::signing::{self, Urgency};
 use crate::domain::users::{self, Details, NewUser, User};
 use crate::kernel::{ClientId, Fault, UserId};
 
@@ -20,6 +22,8 @@ pub enum AdminCommand {
     Client(ClientCommand),
     /// About people with an account.
     User(UserCommand),
+    /// About the keys our tokens are signed with.
+    SigningKey(SigningKeyCommand),
 }
 
 /// What can be asked about organizations; `org` is a name or an id.
@@ -139,6 +143,25 @@ pub enum UserCommand {
     },
 }
 
+/// What can be asked about signing keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum SigningKeyCommand {
+    /// All of them.
+    List,
+    /// Have the next key take over.
+    Rotate {
+        /// Of which algorithm; of every one without.
+        algorithm: Option<Algorithm>,
+        /// Also before everyone can have seen it.
+        now: bool,
+    },
+    /// Remove one at once, and with it every token it signed.
+    Remove {
+        /// Its name in the key set.
+        kid: String,
+    },
+}
+
 /// What came of a command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum AdminReply {
@@ -154,6 +177,8 @@ pub enum AdminReply {
     Users(Vec<UserView>),
     /// One, as it now is.
     User(Box<UserView>),
+    /// Signing keys, as they are.
+    SigningKeys(Vec<SigningKeyView>),
     /// It is gone: what it was, and its id.
     Gone {
         /// What it was.
@@ -197,6 +222,9 @@ pub enum Error {
     /// About an account.
     #[error(transparent)]
     User(#[from] users::Error),
+    /// About a signing key.
+    #[error(transparent)]
+    SigningKey(#[from] signing::Error),
     /// Something of ours broke.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -211,16 +239,18 @@ impl Error {
                 | Self::Organization(organization::Error::Fault(_))
                 | Self::Client(clients::Error::Fault(_))
                 | Self::User(users::Error::Fault(_))
+                | Self::SigningKey(signing::Error::Fault(_))
         )
     }
 }
 
-/// Carries a command out. It may hash a password: never on a request's thread.
+/// Carries a command out. It may hash a password or make a key: never on a request's thread.
 pub fn execute(cx: &Cx<'_>, command: AdminCommand) -> Result<AdminReply, Error> {
     match command {
         AdminCommand::Org(command) => about_org(cx, command),
         AdminCommand::Client(command) => about_client(cx, command),
         AdminCommand::User(command) => about_user(cx, command),
+        AdminCommand::SigningKey(command) => about_signing_key(cx, command),
     }
 }
 
@@ -298,6 +328,29 @@ fn about_user(cx: &Cx<'_>, command: UserCommand) -> Result<AdminReply, Error> {
             gone("user", id.as_str())
         }
     })
+}
+
+fn about_signing_key(cx: &Cx<'_>, command: SigningKeyCommand) -> Result<AdminReply, Error> {
+    let keys = match command {
+        SigningKeyCommand::List => signing::list(cx),
+        SigningKeyCommand::Rotate { algorithm, now } => {
+            let urgency = if now {
+                Urgency::Immediately
+            } else {
+                Urgency::Orderly
+            };
+            match algorithm {
+                Some(algorithm) => vec![signing::rotate(cx, algorithm, urgency)?],
+                None => signing::rotate_all(cx, urgency)?,
+            }
+        }
+        SigningKeyCommand::Remove { kid } => {
+            signing::remove(cx, &kid)?;
+            return Ok(gone("signing key", &kid));
+        }
+    };
+    let views = keys.iter().map(SigningKeyView::of).collect();
+    Ok(AdminReply::SigningKeys(views))
 }
 
 /// The organization that is meant; where none is named, the usual one.

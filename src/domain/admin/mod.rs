@@ -1,4 +1,4 @@
-//! What the operator does: organizations, clients and people come, change and go.
+//! What the operator does: organizations, clients, people and signing keys come, change and go.
 //!
 //! A command is a value, so that it can be sent to a running server and does the same there as here (decision 0010).
 //! No role is asked for, because whoever holds the machine holds everything; all of it is on the record.
@@ -14,6 +14,7 @@ pub use super::clients::{Facts, GrantType, NewClient};
 pub use super::users::{Details, NewUser};
 pub use crate::crypto::jws::Algorithm;
 pub use command::{
-    AdminCommand, AdminReply, Answer, ClientCommand, Error, OrgCommand, UserCommand, execute,
+    AdminCommand, AdminReply, Answer, ClientCommand, Error, OrgCommand, SigningKeyCommand,
+    UserCommand, execute,
 };
-pub use view::{ClientView, OrgView, UserView};
+pub use view::{ClientView, OrgView, SigningKeyView, UserView};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::clients::Client;
 use crate::domain::organizations::Organization;
+use crate::domain::signing::KeyStatus;
 use crate::domain::users::User;
 use crate::kernel::Timestamp;
 
@@ -96,6 +97,21 @@ pub struct UserView {
     pub updated_at: String,
 }
 
+/// A key our tokens are signed with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SigningKeyView {
+    /// Its name in the key set.
+    pub kid: String,
+    /// The one algorithm it is used with.
+    pub algorithm: String,
+    /// `current`, `next` or `retired`.
+    pub life: String,
+    /// When that began.
+    pub since: String,
+    /// When a retired key goes.
+    pub until: Option<String>,
+}
+
 impl OrgView {
     pub(super) fn of(organization: &Organization) -> Self {
         Self {
@@ -149,6 +165,18 @@ impl UserView {
             disabled_since: user.disabled.as_ref().map(Timestamp::to_string),
             created_at: user.created_at.to_string(),
             updated_at: user.updated_at.to_string(),
+        }
+    }
+}
+
+impl SigningKeyView {
+    pub(super) fn of(key: &KeyStatus) -> Self {
+        Self {
+            kid: key.kid.clone(),
+            algorithm: key.algorithm.name().to_owned(),
+            life: key.life.to_owned(),
+            since: key.since.to_string(),
+            until: key.until.as_ref().map(Timestamp::to_string),
         }
     }
 }

@@ -29,7 +29,8 @@ impl Params {
             }
             if params.0.iter().any(|(known, _)| *known == name) {
                 return Err(Error::InvalidRequest(format!(
-                    "parameter {name:?} is given more than once"
+                    "parameter `{}` is given more than once",
+                    shown(&name)
                 )));
             }
             params.0.push((name, value));

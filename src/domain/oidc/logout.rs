@@ -39,7 +39,7 @@ pub enum Plan {
     },
     /// Ask the person of this name first; the answer leads there.
     Ask {
-        /// The name it signed in with.
+        /// What it is called.
         user: String,
         /// Where it goes after.
         to: Option<String>,
@@ -101,7 +101,8 @@ pub fn plan(cx: &Cx<'_>, asking: &Asking<'_>, session: Option<&Session>) -> Resu
         return Ok(Plan::End { sessions, to });
     }
     let user = users::find(cx, &session.user)?;
-    let user = user.map(|user| user.name).unwrap_or_default();
+    let user = user.map(|user| user.display_name.unwrap_or(user.name));
+    let user = user.unwrap_or_default();
     Ok(Plan::Ask { user, to })
 }
 

@@ -13,18 +13,20 @@ pub fn cookie(cx: &Cx<'_>) -> Secret<String> {
     Secret::new(cx.entropy().token::<16>())
 }
 
-/// The token of forms for the browser that keeps `cookie`.
-pub fn token(cx: &Cx<'_>, cookie: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest(cx, cookie).as_bytes())
+/// The token of forms for the browser that keeps `cookie`, good for forms about this alone.
+pub fn token(cx: &Cx<'_>, cookie: &str, about: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(cx, cookie, about).as_bytes())
 }
 
 /// Whether `presented` is that token.
-pub fn is_right(cx: &Cx<'_>, cookie: &str, presented: &str) -> bool {
+pub fn is_right(cx: &Cx<'_>, cookie: &str, about: &str, presented: &str) -> bool {
     let bytes = URL_SAFE_NO_PAD.decode(presented).unwrap_or_default();
     let presented = <[u8; 32]>::try_from(bytes).map(Digest::from_bytes);
-    presented.is_ok_and(|presented| presented == digest(cx, cookie))
+    presented.is_ok_and(|presented| presented == digest(cx, cookie, about))
 }
 
-fn digest(cx: &Cx<'_>, cookie: &str) -> Digest {
-    cx.appliance.keyring.digest("form", cookie.as_bytes())
+fn digest(cx: &Cx<'_>, cookie: &str, about: &str) -> Digest {
+    // No cookie of ours has a space.
+    let whole = format!("{cookie} {about}");
+    cx.appliance.keyring.digest("form", whole.as_bytes())
 }

@@ -19,7 +19,7 @@ use crate::store::{Store, Verdict};
 use records::{Kept, Life};
 use ring::Ring;
 
-pub use rotate::{Error, Urgency, keep, remove, rotate};
+pub use rotate::{Error, Urgency, keep, remove, rotate, rotate_all};
 
 /// How long others may keep the key set, in seconds. A key is published longer than this before it signs.
 pub const KEY_SET_SECONDS: u32 = 300;

@@ -64,21 +64,22 @@ pub fn keep(cx: &Cx<'_>) -> Result<(), Fault> {
 /// Where there is no next key yet, an orderly rotation publishes one and says when it can take over.
 pub fn rotate(cx: &Cx<'_>, algorithm: Algorithm, urgency: Urgency) -> Result<KeyStatus, Error> {
     let turn = cx.appliance.signing.turn();
-    let mut ring = turn.ring(algorithm);
-    let mut story = Story::by("operator");
-    if urgency == Urgency::Orderly {
-        let ready_at = match ready_at(cx, &ring) {
-            Some(instant) => instant,
-            None => publish(cx, &turn, ring.clone())?,
-        };
-        if cx.now < ready_at {
-            return Err(Error::TooEarly(ready_at));
-        }
+    check_ready(cx, &turn, algorithm, urgency)?;
+    hand_over(cx, &turn, algorithm)
+}
+
+/// The same for every algorithm, if it can be done for all of them. Returns the keys that sign now.
+pub fn rotate_all(cx: &Cx<'_>, urgency: Urgency) -> Result<Vec<KeyStatus>, Error> {
+    let turn = cx.appliance.signing.turn();
+    let mut ready = Ok(());
+    for algorithm in ALGORITHMS {
+        // Each publishes the next key it lacks, whatever the others say.
+        ready = ready.and(check_ready(cx, &turn, algorithm, urgency));
     }
-    take_over(cx, &mut ring, &mut story)?;
-    let current = KeyStatus::of(&ring.current);
-    commit(cx, &turn, &ring, &story)?;
-    Ok(current)
+    ready?;
+    let each = ALGORITHMS.into_iter();
+    each.map(|algorithm| hand_over(cx, &turn, algorithm))
+        .collect()
 }
 
 /// Removes the key `kid` at once, whatever its life: everything it signed is dead for the very next request.
@@ -115,6 +116,37 @@ fn is_due(cx: &Cx<'_>, ring: &Ring) -> bool {
 fn ready_at(cx: &Cx<'_>, ring: &Ring) -> Option<Timestamp> {
     let next = ring.next.as_ref()?;
     Some(next.since().after(cx.policy().signing.publish_before))
+}
+
+/// Whether the next key of `algorithm` may take over now; where there is none, one is published.
+fn check_ready(
+    cx: &Cx<'_>,
+    turn: &Turn<'_>,
+    algorithm: Algorithm,
+    urgency: Urgency,
+) -> Result<(), Error> {
+    if urgency == Urgency::Immediately {
+        return Ok(());
+    }
+    let ring = turn.ring(algorithm);
+    let ready_at = match ready_at(cx, &ring) {
+        Some(instant) => instant,
+        None => publish(cx, turn, ring)?,
+    };
+    if cx.now < ready_at {
+        return Err(Error::TooEarly(ready_at));
+    }
+    Ok(())
+}
+
+/// Has the next key of `algorithm` take over for the operator. Returns it.
+fn hand_over(cx: &Cx<'_>, turn: &Turn<'_>, algorithm: Algorithm) -> Result<KeyStatus, Error> {
+    let mut ring = turn.ring(algorithm);
+    let mut story = Story::by("operator");
+    take_over(cx, &mut ring, &mut story)?;
+    let current = KeyStatus::of(&ring.current);
+    commit(cx, turn, &ring, &story)?;
+    Ok(current)
 }
 
 /// Publishes a next key where there is none; returns when it can take over.

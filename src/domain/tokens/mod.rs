@@ -119,9 +119,10 @@ pub fn epoch(cx: &Cx<'_>, subject: &Subject) -> u64 {
 
 /// Ends one thing before its time: every token it covers is dead for the request after the answer.
 pub fn end(cx: &Cx<'_>, by: &Caller, thing: Thing) -> Result<(), Fault> {
-    let until = match &thing {
-        Thing::Token(token) if *token == by.token => by.expires_at,
-        _ => remembered_until(cx),
+    let until = if thing == Thing::Token(by.token.clone()) {
+        by.expires_at
+    } else {
+        remembered_until(cx)
     };
     let turn = cx.appliance.ended().turn();
     cx.write(|tx| {

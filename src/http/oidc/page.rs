@@ -58,7 +58,6 @@ pub(super) fn refused(call: &Call, refusal: &Refusal) -> Response {
         } => {
             let registered: Vec<&str> = registered.iter().map(String::as_str).collect();
             let comparison = Comparison {
-                parameter: "post_logout_redirect_uri",
                 registered: &registered,
                 received,
             };
@@ -72,5 +71,5 @@ pub(super) fn refused(call: &Call, refusal: &Refusal) -> Response {
 }
 
 pub(super) fn problem(call: &Call, problem: &Problem) -> Response {
-    error_page(call, problem, trouble(problem), None)
+    trouble(call, problem)
 }

@@ -75,6 +75,7 @@ fn change(cx: &Cx<'_>, call: &Call) -> Result<Response, Problem> {
         device: call.cookie(Cookie::Device),
     };
     match password::change(cx, &change) {
+        // Judged again it would not be right yet: what is written is seen only when its batch has been applied.
         Ok(user) => sign_in::go_on(cx, call, &params, &user),
         Err(ChangeRefusal::Fault(fault)) => Err(fault.into()),
         Err(ChangeRefusal::Weak(weakness)) => again(notice(weakness)),

@@ -7,7 +7,7 @@ use hyper::Method;
 use super::super::call::Call;
 use super::super::cookies::Cookie;
 use super::super::{Problem, Response, form_token, fronts};
-use super::{SIGN_IN, carried, front_of};
+use super::{SIGN_IN, carried, front_of, question};
 use crate::domain::oauth::authorize::{Asking, Outcome};
 use crate::domain::sessions::{self, Session};
 use crate::domain::{Cx, oauth};
@@ -21,28 +21,28 @@ pub(super) async fn consent(call: Call) -> Response {
 
 fn decide(cx: &Cx<'_>, call: &Call) -> Result<Response, Problem> {
     let (params, fields) = (call.params()?, call.form()?);
-    if let Err(problem) = form_token::check(call, cx, fields.get("form_token")) {
-        return super::problem(call, problem);
-    }
+    let again = format!("{SIGN_IN}?{}", carried(front_of(&params), &params));
     let session = match call.cookie(Cookie::Session) {
         Some(cookie) => sessions::find(cx, cookie)?,
         None => None,
     };
+    let Some(session) = session else {
+        return super::to(&again);
+    };
+    let asked = question(&carried(front_of(&params), &params), &session.id);
+    if let Err(problem) = form_token::check_about(call, cx, fields.get("form_token"), &asked) {
+        return super::problem(call, problem);
+    }
     let asking = Asking {
         front: front_of(&params),
         params: &params,
-        session: session.as_ref(),
-        is_fresh: session
-            .as_ref()
-            .is_some_and(|session| is_fresh(cx, session)),
+        session: Some(&session),
+        is_fresh: is_fresh(cx, &session),
         consent: Some(fields.get("decision") == Some("continue")),
     };
     match oauth::authorize(cx, &asking) {
         Ok(Outcome::Answer(answer)) => fronts::answered(call, &answer),
-        Ok(Outcome::SignIn | Outcome::Consent(_)) => super::to(&format!(
-            "{SIGN_IN}?{}",
-            carried(front_of(&params), &params)
-        )),
+        Ok(Outcome::SignIn | Outcome::Consent(_)) => super::to(&again),
         Err(refused) => fronts::refused(call, refused),
     }
 }

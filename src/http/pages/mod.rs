@@ -24,16 +24,18 @@ use super::{Dialect, Problem, Response, Routes, any, form_token};
 use crate::domain::oauth::Params;
 use crate::domain::oauth::authorize::{Answer, Consent};
 use crate::domain::{Appliance, Cx, Front};
-use crate::kernel::Secret;
+use crate::kernel::{Secret, SessionId};
 use crate::render::html::{self, Comparison, Language, Page, Trouble};
 
 /// The sign-in page, where contract B's clients expect it.
 pub(super) const SIGN_IN: &str = "/auth/sign-in.html";
 const CHANGE_PASSWORD: &str = "/auth/change-password.html";
 const CONSENT: &str = "/auth/consent.html";
+/// Where a browser's session is ended, after a question.
+const SIGN_OUT: &str = "/oidc/logout";
 
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
-    let call = |route| call(on, Dialect::Security, route);
+    let call = |route| call(on, Dialect::Page, route);
     any([
         warp::path!("auth" / "sign-in.html")
             .and(call(SIGN_IN))
@@ -132,16 +134,32 @@ pub(super) fn problem(call: &Call, problem: Problem) -> Result<Response, Problem
     if !call.wants_html() {
         return Err(problem);
     }
-    Ok(error_page(call, &problem, trouble(&problem), None))
+    match client_id(call).filter(|_| problem.error() == UNKNOWN_CLIENT) {
+        Some(id) => {
+            let words = format!("there is no client with the client_id {id}");
+            let problem = Problem::new(problem.status(), UNKNOWN_CLIENT, words);
+            Ok(trouble(call, &problem))
+        }
+        None => Ok(trouble(call, &problem)),
+    }
 }
 
-/// What a problem is to whoever reads a page.
-pub(super) fn trouble(problem: &Problem) -> Trouble {
-    match problem.error() {
-        "invalid_client" => Trouble::UnknownClient,
+const UNKNOWN_CLIENT: &str = "invalid_client";
+
+/// Which client a request says it comes from.
+fn client_id(call: &Call) -> Option<String> {
+    let params = call.params_and_form().ok()?;
+    params.get("client_id").map(str::to_owned)
+}
+
+/// The page of a problem that speaks for itself.
+pub(super) fn trouble(call: &Call, problem: &Problem) -> Response {
+    let trouble = match problem.error() {
+        UNKNOWN_CLIENT => Trouble::UnknownClient,
         form_token::EXPIRED => Trouble::Expired,
         _ => Trouble::of_status(problem.status().as_u16()),
-    }
+    };
+    error_page(call, problem, trouble, None)
 }
 
 /// A redirect URI that is not the client's: what came, beside what would have done.
@@ -154,9 +172,11 @@ pub(super) fn mismatch(
     if !call.wants_html() {
         return Err(problem);
     }
+    let client = client_id(call).unwrap_or_default();
+    let words = format!("redirect_uri is not registered for the client {client}");
+    let problem = Problem::bad_request(words);
     let registered: Vec<&str> = registered.iter().map(String::as_str).collect();
     let comparison = Comparison {
-        parameter: "redirect_uri",
         registered: &registered,
         received,
     };
@@ -195,7 +215,8 @@ pub(super) fn consent(
     asked: &Consent,
 ) -> Response {
     let language = language(call, params);
-    let form = form_token::issue(call, cx);
+    let query = carried(front, params);
+    let form = form_token::issue_about(call, cx, &question(&query, &asked.session));
     let scopes: Vec<&str> = asked.scope.split(' ').collect();
     let page = html::Consent {
         language,
@@ -207,10 +228,15 @@ pub(super) fn consent(
         client_name: client_name(&asked.client),
         destination: &asked.redirect_uri,
         scopes: &scopes,
-        action: &format!("{CONSENT}?{}", carried(front, params)),
+        action: &format!("{CONSENT}?{query}"),
         form_token: &form.token,
     };
     form.keep(show(StatusCode::OK, language, page.page()))
+}
+
+/// What a consent form is about: this request, and whoever was asked. A token of any other form answers nothing here.
+fn question(query: &str, session: &SessionId) -> String {
+    format!("consent {session} {query}")
 }
 
 /// What people know a client by.

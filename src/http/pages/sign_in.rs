@@ -6,14 +6,15 @@ use super::super::call::Call;
 use super::super::cookies::Cookie;
 use super::super::{Problem, Response, form_token, fronts};
 use super::{
-    SIGN_IN, carried, change_password, client_name, consent, front_of, language, show, signed_in,
+    SIGN_IN, SIGN_OUT, carried, change_password, client_name, consent, front_of, language, show,
+    signed_in,
 };
-use crate::domain::Cx;
 use crate::domain::oauth::authorize::{Asking, Outcome};
 use crate::domain::oauth::{self, Params};
 use crate::domain::sign_in::password::{self, Attempt, Refusal};
 use crate::domain::sign_in::{self, SignedIn};
 use crate::domain::users::User;
+use crate::domain::{Cx, sessions};
 use crate::kernel::Secret;
 use crate::render::html::{self, SignInNotice};
 
@@ -32,7 +33,24 @@ fn ask(cx: &Cx<'_>, call: &Call) -> Result<Response, Problem> {
         Err(problem) => return super::problem(call, problem),
     };
     let notice = params.get("error").map(|_| SignInNotice::Wrong);
+    if notice.is_none() && is_done(cx, call, &params)? {
+        let language = language(call, &params);
+        let sign_out = SIGN_OUT;
+        let page = html::SignedIn { language, sign_out };
+        return Ok(show(StatusCode::OK, language, page.page()));
+    }
     form(cx, call, &params, &Filled::from_hints(&params), notice)
+}
+
+/// Whether somebody is signed in for whom nobody waits.
+fn is_done(cx: &Cx<'_>, call: &Call, params: &Params) -> Result<bool, Problem> {
+    if params.get("client_id").is_some() {
+        return Ok(false);
+    }
+    match call.cookie(Cookie::Session) {
+        Some(cookie) => Ok(sessions::find(cx, cookie)?.is_some()),
+        None => Ok(false),
+    }
 }
 
 /// What the form's fields hold before anybody types.
@@ -147,7 +165,7 @@ pub(super) fn go_on(
 
 fn next(cx: &Cx<'_>, call: &Call, params: &Params, begun: &SignedIn) -> Result<Response, Problem> {
     if params.get("client_id").is_none() {
-        return super::to(SIGNED_IN);
+        return super::to(SIGN_IN);
     }
     let asking = Asking {
         front: front_of(params),
@@ -166,6 +184,3 @@ fn next(cx: &Cx<'_>, call: &Call, params: &Params, begun: &SignedIn) -> Result<R
         Err(refused) => fronts::refused(call, refused),
     }
 }
-
-/// Where somebody is who signed in without anybody waiting: the page that offers to sign out again.
-const SIGNED_IN: &str = "/oidc/logout";

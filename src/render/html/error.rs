@@ -66,8 +66,6 @@ impl Trouble {
 /// A parameter whose value is none of those that are registered.
 #[derive(Debug, Clone, Copy)]
 pub struct Comparison<'a> {
-    /// The parameter's name.
-    pub parameter: &'a str,
     /// The values that would have done.
     pub registered: &'a [&'a str],
     /// The one that came.
@@ -168,7 +166,6 @@ mod tests {
         ];
         for (received, same, other) in cases {
             let comparison = Comparison {
-                parameter: "redirect_uri",
                 registered: &registered,
                 received,
             };

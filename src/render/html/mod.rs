@@ -135,7 +135,6 @@ mod tests {
             trouble,
             detail: Some(given),
             comparison: Some(Comparison {
-                parameter: given,
                 registered: &[given, given],
                 received,
             }),
@@ -171,8 +170,8 @@ mod tests {
             ("confirm", confirm_sign_out(given), 5),
             ("signed in", signed_in(given), 1),
             ("signed out", signed_out(given), 1),
-            ("error", error(given, given, Trouble::Redirect), 6),
-            ("not found", error(given, "", Trouble::NotFound), 5),
+            ("error", error(given, given, Trouble::Redirect), 5),
+            ("not found", error(given, "", Trouble::NotFound), 4),
             ("form post", form_post(given), 4),
         ]
     }

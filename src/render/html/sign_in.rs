@@ -170,8 +170,11 @@ impl ChangePassword<'_> {
     }
 
     fn blames_new(&self) -> bool {
-        use ChangeNotice::{FromName, Same, TooLong, TooShort};
-        matches!(self.notice, Some(TooShort | TooLong | Same | FromName))
+        use ChangeNotice::{Common, FromName, Same, TooLong, TooShort, Unreadable};
+        matches!(
+            self.notice,
+            Some(TooShort | TooLong | Same | FromName | Unreadable | Common)
+        )
     }
 
     fn blames_again(&self) -> bool {

@@ -15,7 +15,7 @@ use crate::domain::sessions::Session;
 use crate::domain::tokens::{self, Grantee};
 use crate::domain::users::{self, User};
 use crate::domain::{Cx, Front, sessions};
-use crate::kernel::{FamilyId, Fault, Timestamp};
+use crate::kernel::{FamilyId, Fault, SessionId, Timestamp};
 use crate::store::Verdict;
 
 pub use answer::{Answer, Mode};
@@ -51,6 +51,8 @@ pub enum Outcome {
 pub struct Consent {
     /// Who is signed in.
     pub user: User,
+    /// In which session of the browser.
+    pub session: SessionId,
     /// Who wants to go on.
     pub client: Client,
     /// Where the browser will be sent.
@@ -217,6 +219,7 @@ fn ask(
         return address.error(cx, &Problem::new("consent_required", words));
     }
     Outcome::Consent(Box::new(Consent {
+        session: person.session.id.clone(),
         user: person.user,
         client,
         redirect_uri: address.redirect_uri,
