@@ -99,6 +99,7 @@ fn write_first_run(folder: &Path, base_url: &str) {
         "ca_certificate": "/nowhere/ca.pem",
         "organization_id": "organization",
         "application_id": "application",
+        "admin": { "username": "admin", "password": "s3cret-of-the-admin" },
         "client": { "client_id": "client", "client_secret": "s3cret-of-the-client" },
     });
     fs::write(data.join("first-run.json"), members.to_string()).unwrap();
@@ -123,8 +124,11 @@ fn every_call_is_answered_as_the_contract_says() {
         assert!(said.lines().take(steps).all(|line| line.starts_with("ok ")));
         let secret = first_run(serving.folder())["client"]["client_secret"].clone();
         assert!(!said.contains(secret.as_str().unwrap()));
+        let password = first_run(serving.folder())["admin"]["password"].clone();
+        assert!(!said.contains(password.as_str().unwrap()));
         // Neither tokens nor tickets: a ticket's path is written as the contract writes it.
         assert!(!said.contains("eyJ") && said.contains("/security/ticket/{ticketId}/revoke"));
+        assert!(said.contains("/auth/v3/ops/clients/{client_id}"));
     }
 }
 

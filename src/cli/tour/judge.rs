@@ -211,13 +211,24 @@ impl<'a> Body<'a> {
     }
 }
 
-/// The claim the tour learns the server's own address from.
+/// A member by JSON pointer; behind `claims`, one of the access token. `cookie` is the first one that was set, and
+/// `location?` leads to a parameter of the address the answer sends to.
 pub(super) fn kept(answer: &Answer, member: &str) -> Option<String> {
     let body = Body::of(answer);
-    match member.strip_prefix("claims") {
-        Some(claim) => Body(body.claims(), &[]).text(claim),
-        None => body.text(member),
+    if let Some(claim) = member.strip_prefix("claims") {
+        return Body(body.claims(), &[]).text(claim);
     }
+    if let Some(wanted) = member.strip_prefix("location?") {
+        let (_, query) = answer.header("location")?.split_once('?')?;
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let found = pairs.find(|(name, _)| name == wanted);
+        return found.map(|(_, value)| value.into_owned());
+    }
+    if member == "cookie" {
+        let (pair, _) = answer.header("set-cookie")?.split_once(';')?;
+        return Some(pair.to_owned());
+    }
+    body.text(member)
 }
 
 fn begins(answer: &Answer, name: &str, expected: &str) -> Option<String> {

@@ -1,4 +1,5 @@
-//! `admit tour`: the whole job against a running server, as customers do it. Each call is compared with the contract.
+//! `admit tour`: the whole job against a running server, as backends, customers and people who sign in do it. Each
+//! call is compared with the contract.
 //!
 //! It knows the server only by its answers and by the first credentials; it must not open the store.
 
@@ -31,7 +32,14 @@ struct FirstRun {
     ca_certificate: PathBuf,
     organization_id: String,
     application_id: String,
+    admin: FirstAdmin,
     client: FirstClient,
+}
+
+#[derive(Deserialize)]
+struct FirstAdmin {
+    username: String,
+    password: String,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +120,8 @@ impl FirstRun {
         let mut notes = Notes::default();
         notes.put("organization_id", &*self.organization_id);
         notes.put("application_id", &*self.application_id);
+        notes.put("admin_name", &*self.admin.username);
+        notes.put("admin_password", &*self.admin.password);
         notes.put("client_id", &*self.client.client_id);
         notes.put("client_secret", &*self.client.client_secret);
         notes.put("tomorrow", tomorrow.to_string());

@@ -34,9 +34,11 @@ impl Notes {
 
     /// The request a step stands for.
     pub(super) fn ask(&self, step: &Step) -> Result<Ask, Missing> {
-        let path = match step.ticket {
-            "" => step.path.to_owned(),
-            name => step.path.replace("{ticketId}", &encoded(self.get(name)?)),
+        let path = match (step.about, in_braces(step.path)) {
+            (name, Some((before, after))) if !name.is_empty() => {
+                format!("{before}{}{after}", encoded(self.get(name)?))
+            }
+            _ => step.path.to_owned(),
         };
         let mut ask = Ask {
             method: step.method,
@@ -44,7 +46,7 @@ impl Notes {
             ..Ask::default()
         };
         match step.proof {
-            Proof::None => {}
+            Proof::None | Proof::Cookie(_) => {}
             Proof::Basic(id, secret) => {
                 let pair = format!("{}:{}", self.filled(id)?, self.filled(secret)?);
                 let value = format!("Basic {}", STANDARD.encode(pair));
@@ -54,6 +56,9 @@ impl Notes {
                 let value = format!("Bearer {}", self.get(name)?);
                 ask.headers.push(("authorization", value));
             }
+        }
+        if let Proof::Cookie(name) = step.proof {
+            ask.headers.push(("cookie", self.get(name)?.to_owned()));
         }
         match step.sent {
             Sent::Nothing => {}
@@ -93,6 +98,13 @@ impl Notes {
         out.push_str(rest);
         Ok(out)
     }
+}
+
+/// What is before and after the one name in braces.
+fn in_braces(path: &str) -> Option<(&str, &str)> {
+    let (before, rest) = path.split_once('{')?;
+    let (_, after) = rest.split_once('}')?;
+    Some((before, after))
 }
 
 fn is_name(text: &str) -> bool {

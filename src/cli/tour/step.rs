@@ -9,14 +9,14 @@ use super::judge::Must;
 pub(super) struct Step {
     pub what: &'static str,
     pub method: &'static str,
-    /// The path as the contract writes it; `{ticketId}` stands for the ticket named by `ticket`.
+    /// The path as the contract writes it; the name in braces stands for the id known as `about`.
     pub path: &'static str,
-    pub ticket: &'static str,
+    pub about: &'static str,
     pub proof: Proof,
     pub sent: Sent,
     pub status: u16,
     pub must: &'static [Must],
-    /// Members of the answer, by JSON pointer, and the names later calls know them by.
+    /// What of the answer later calls know by which name: a member by JSON pointer, or see [`super::judge::kept`].
     pub kept: &'static [(&'static str, &'static str)],
 }
 
@@ -28,6 +28,8 @@ pub(super) enum Proof {
     Basic(&'static str, &'static str),
     /// `Authorization: Bearer`.
     Bearer(&'static str),
+    /// The cookie an earlier answer set.
+    Cookie(&'static str),
 }
 
 /// What goes along.
@@ -60,7 +62,7 @@ const fn step(method: &'static str, path: &'static str, what: &'static str) -> S
         what,
         method,
         path,
-        ticket: "",
+        about: "",
         proof: Proof::None,
         sent: Sent::Nothing,
         status: 200,
@@ -70,9 +72,9 @@ const fn step(method: &'static str, path: &'static str, what: &'static str) -> S
 }
 
 impl Step {
-    /// Which ticket the path is about.
-    pub(super) const fn of(self, ticket: &'static str) -> Self {
-        Self { ticket, ..self }
+    /// Which ticket or client the path is about.
+    pub(super) const fn of(self, about: &'static str) -> Self {
+        Self { about, ..self }
     }
 
     pub(super) const fn basic(self, id: &'static str, secret: &'static str) -> Self {
@@ -88,6 +90,21 @@ impl Step {
     pub(super) const fn bearer(self, token: &'static str) -> Self {
         let proof = Proof::Bearer(token);
         Self { proof, ..self }
+    }
+
+    pub(super) const fn cookie(self, name: &'static str) -> Self {
+        let proof = Proof::Cookie(name);
+        Self { proof, ..self }
+    }
+
+    /// As the administrator of the first start.
+    pub(super) const fn admin(self) -> Self {
+        self.basic("{admin_name}", "{admin_password}")
+    }
+
+    /// As the client the tour has registered.
+    pub(super) const fn relying_party(self) -> Self {
+        self.basic("{party}", "{party_secret}")
     }
 
     pub(super) const fn query(self, text: &'static str) -> Self {

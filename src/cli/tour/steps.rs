@@ -1,5 +1,5 @@
-//! The whole job as a list of calls: what an integrator's backend, its calendar and its customers do, and what each
-//! must be answered. Read it as the shortest description of both contracts that is also run.
+//! The whole job as a list of calls: what an integrator's backend, its calendar, its customers and the software its
+//! people sign in to do, and what each must be answered. Read it as the shortest description of both contracts that is also run.
 
 use super::judge::Must;
 use super::judge::Must::{
@@ -22,6 +22,15 @@ pub(super) static STEPS: &[&[Step]] = &[
     DISABLED,
     REVOKED,
     DELETED,
+    DISCOVERY,
+    REGISTRATION,
+    SIGN_IN,
+    WHO_SIGNED_IN,
+    REFRESHED,
+    CODE_AGAIN,
+    SIGNED_OUT,
+    LOGGED_OUT,
+    UNREGISTERED,
 ];
 
 const TOKEN: &str = "/security/oauth/token";
@@ -32,6 +41,15 @@ const DISABLE: &str = "/security/ticket/{ticketId}/disable";
 const ENABLE: &str = "/security/ticket/{ticketId}/enable";
 const REVOKE: &str = "/security/ticket/{ticketId}/revoke";
 const USERINFO: &str = "/auth/v3/userinfo";
+const AUTHORIZE: &str = "/auth/v3/oauth/authorize";
+const AUTH_V3_TOKEN: &str = "/auth/v3/oauth/token";
+const OPENID_USERINFO: &str = "/auth/v3/openid/userinfo";
+const JWT_USERINFO: &str = "/auth/v3/jwt-userinfo";
+const OIDC_USERINFO: &str = "/oidc/userinfo";
+const PING: &str = "/auth/v3/ping";
+const SIGN_OUT: &str = "/auth/v3/sign-out";
+const CLIENTS: &str = "/auth/v3/ops/clients";
+const CLIENT: &str = "/auth/v3/ops/clients/{client_id}";
 const CREDENTIALS: &str =
     "grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}";
 
@@ -516,8 +534,305 @@ const DELETED: &[Step] = &[
         .of("single")
         .bearer("backend")
         .gives(200, &[Silence]),
-    delete(TICKET, "so that nothing is left of the tour")
+    delete(TICKET, "so that none is left of the tour")
         .of("later")
         .bearer("backend")
         .gives(200, &[Silence]),
+];
+
+const DISCOVERY: &[Step] = &[
+    get(
+        "/auth/v3/.well-known/openid-configuration",
+        "what an OpenID client needs to know of /auth/v3",
+    )
+    .gives(
+        200,
+        &[
+            Be("/issuer", "{issuer}/auth/v3"),
+            Be(
+                "/authorization_endpoint",
+                "{issuer}/auth/v3/oauth/authorize",
+            ),
+            Be("/token_endpoint", "{issuer}/auth/v3/oauth/token"),
+            Be("/userinfo_endpoint", "{issuer}/oidc/userinfo"),
+            Be("/end_session_endpoint", "{issuer}/oidc/logout"),
+            Be("/jwks_uri", "{issuer}/.well-known/jwks.json"),
+            Be("/code_challenge_methods_supported/0", "S256"),
+        ],
+    ),
+    get(
+        "/.well-known/oauth-authorization-server/auth/v3",
+        "the same where RFC 8414 looks for it",
+    )
+    .gives(200, &[Be("/issuer", "{issuer}/auth/v3")]),
+    get(
+        "/.well-known/openid-configuration",
+        "and of the other issuer",
+    )
+    .gives(
+        200,
+        &[
+            Be("/issuer", "{issuer}"),
+            Be("/token_endpoint", "{issuer}/security/oauth/token"),
+        ],
+    ),
+];
+
+const REGISTRATION: &[Step] = &[
+    get(CLIENTS, "the clients, without an administrator's password").gives(
+        401,
+        &[
+            Be("/error", "unauthorized"),
+            Head("www-authenticate", "Basic realm="),
+        ],
+    ),
+    post(CLIENTS, "a client for people to sign in to")
+        .admin()
+        .json(
+            r#"{"data":{"name":"Tour","clientType":"CONFIDENTIAL","authorizedGrantTypes":["authorization_code","refresh_token","password"],"redirectURIs":["https://tour.example.org"],"scope":["*"]}}"#,
+        )
+        .gives(
+            200,
+            &[
+                Be("/status/code", "0"),
+                Have("/data/client_id"),
+                Have("/data/client_secret"),
+                Be("/data/redirectURIs/0", "https://tour.example.org"),
+            ],
+        )
+        .kept(&[
+            ("/data/client_id", "party"),
+            ("/data/client_secret", "party_secret"),
+        ]),
+    get(CLIENT, "its secret was shown that once")
+        .of("party")
+        .admin()
+        .gives(
+            200,
+            &[Be("/data/client_id", "{party}"), Lack("/data/client_secret")],
+        ),
+];
+
+const ASKED: &str = "client_id={party}&redirect_uri=https://tour.example.org/back&response_type=code&scope=openid%20profile&state=of-the-tour";
+const EXCHANGE: &str = "grant_type=authorization_code&code={code}&redirect_uri=https%3A%2F%2Ftour.example.org%2Fback&client_id={party}";
+const LANDED: &[Must] = &[Head("location", "https://tour.example.org/back?code=")];
+const PERSON_TOKEN: &[Must] = &[
+    Have("/access_token"),
+    Be("/token_type", "bearer"),
+    Have("/refresh_token"),
+    Have("/id_token"),
+    BeAtLeast("/expires_in", 59),
+    Be("/scope", "openid profile"),
+    Claim("/iss", "{issuer}/auth/v3"),
+    Claim("/client_id", "{party}"),
+    Head("set-cookie", "__Host-admit-ping="),
+    Head("cache-control", "no-store"),
+];
+
+const SIGN_IN: &[Step] = &[
+    get(
+        AUTHORIZE,
+        "a browser nobody has signed in with is sent to the page",
+    )
+    .query(ASKED)
+    .gives(302, &[Head("location", "/auth/sign-in.html?")]),
+    get("/auth/sign-in.html", "which needs no script").gives(
+        200,
+        &[
+            Head("content-type", "text/html"),
+            Head("content-security-policy", "default-src 'none'"),
+            Head("x-frame-options", "DENY"),
+        ],
+    ),
+    get(AUTHORIZE, "an address the client did not register")
+        .query("client_id={party}&redirect_uri=https://tour.example.com/back&response_type=code")
+        .gives(400, &[Be("/error", "invalid_request")]),
+    get(
+        AUTHORIZE,
+        "software that has name and password is sent back at once",
+    )
+    .admin()
+    .query(ASKED)
+    .gives(302, LANDED)
+    .kept(&[("location?code", "code"), ("cookie", "browser")]),
+    post(AUTH_V3_TOKEN, "the code for tokens")
+        .relying_party()
+        .form(EXCHANGE)
+        .gives(200, PERSON_TOKEN)
+        .kept(&[
+            ("/access_token", "person"),
+            ("/refresh_token", "person_refresh"),
+            ("/sub", "person_sub"),
+            ("cookie", "ping"),
+        ]),
+];
+
+const WHO_SIGNED_IN: &[Step] = &[
+    get(USERINFO, "who has signed in").bearer("person").gives(
+        200,
+        &[
+            Role("ROLE_ADMIN"),
+            Be("/cmeUserName", "{admin_name}"),
+            Be("/contactCenterId", "{organization_id}"),
+            Have("/username"),
+            Have("/dbid"),
+        ],
+    ),
+    get(OPENID_USERINFO, "the same in other words")
+        .bearer("person")
+        .gives(
+            200,
+            &[
+                Be("/sub", "{person_sub}"),
+                Be("/contact_center_id", "{organization_id}"),
+                Have("/user_name"),
+            ],
+        ),
+    get(JWT_USERINFO, "and signed, in a header")
+        .bearer("person")
+        .gives(200, &[Be("/status/code", "0"), Head("x-gws-user", "eyJ")]),
+    get(OIDC_USERINFO, "what an OpenID client reads")
+        .bearer("person")
+        .gives(
+            200,
+            &[
+                Be("/sub", "{person_sub}"),
+                Be("/preferred_username", "{admin_name}"),
+            ],
+        ),
+    post(
+        "/oauth/introspect",
+        "what another service is told of the token",
+    )
+    .relying_party()
+    .form("token={person}")
+    .gives(
+        200,
+        &[
+            Be("/active", "true"),
+            Be("/sub", "{person_sub}"),
+            Be("/client_id", "{party}"),
+            Be("/username", "{admin_name}"),
+        ],
+    ),
+    get(PING, "a ping with the cookie of the token's answer")
+        .cookie("ping")
+        .gives(200, &[Be("/status/code", "0")]),
+    get(PING, "and with nothing").gives(
+        403,
+        &[Be("/error", "access_denied"), Be("/status/code", "603")],
+    ),
+];
+
+const REFRESHED: &[Step] = &[
+    post(AUTH_V3_TOKEN, "a refresh")
+        .relying_party()
+        .form("grant_type=refresh_token&refresh_token={person_refresh}")
+        .gives(
+            200,
+            &[
+                Differ("/access_token", "person"),
+                Differ("/refresh_token", "person_refresh"),
+                Be("/sub", "{person_sub}"),
+                Have("/id_token"),
+            ],
+        )
+        .kept(&[
+            ("/access_token", "person"),
+            ("/refresh_token", "person_refresh"),
+        ]),
+    get(USERINFO, "with the new token")
+        .bearer("person")
+        .gives(200, &[Be("/cmeUserName", "{admin_name}")]),
+];
+
+const CODE_AGAIN: &[Step] = &[
+    post(AUTH_V3_TOKEN, "the code, a second time")
+        .relying_party()
+        .form(EXCHANGE)
+        .gives(400, &[Be("/error", "invalid_grant")]),
+    get(USERINFO, "which ended what the first use had issued")
+        .bearer("person")
+        .gives(401, &[Be("/error", "invalid_token")]),
+    post(AUTH_V3_TOKEN, "for good")
+        .relying_party()
+        .form("grant_type=refresh_token&refresh_token={person_refresh}")
+        .gives(400, &[Be("/error", "invalid_grant")]),
+];
+
+const SIGNED_OUT: &[Step] = &[
+    post(
+        AUTH_V3_TOKEN,
+        "name and password for tokens, where that is on",
+    )
+    .relying_party()
+    .form("grant_type=password&username={admin_name}&password={admin_password}&scope=*")
+    .gives(
+        200,
+        &[
+            Have("/refresh_token"),
+            Lack("/id_token"),
+            Be("/scope", "*"),
+            Be("/sub", "{person_sub}"),
+        ],
+    )
+    .kept(&[
+        ("/access_token", "person"),
+        ("/refresh_token", "person_refresh"),
+        ("cookie", "ping"),
+    ]),
+    post(SIGN_OUT, "sign-out")
+        .bearer("person")
+        .gives(200, &[Be("/status/code", "0")]),
+    get(USERINFO, "the token is dead at the very next request")
+        .bearer("person")
+        .gives(
+            401,
+            &[Be("/error", "invalid_token"), Be("/status/code", "520")],
+        ),
+    get(PING, "and so is its cookie")
+        .cookie("ping")
+        .gives(403, &[]),
+    post(AUTH_V3_TOKEN, "and its refresh token")
+        .relying_party()
+        .form("grant_type=refresh_token&refresh_token={person_refresh}")
+        .gives(400, &[Be("/error", "invalid_grant")]),
+];
+
+const LOGGED_OUT: &[Step] = &[
+    get(AUTHORIZE, "the browser is known and not asked again")
+        .cookie("browser")
+        .query(ASKED)
+        .gives(302, LANDED)
+        .kept(&[("location?code", "code")]),
+    post(AUTH_V3_TOKEN, "a code of its session for tokens")
+        .relying_party()
+        .form(EXCHANGE)
+        .gives(200, PERSON_TOKEN)
+        .kept(&[("/access_token", "person"), ("/id_token", "id_token")]),
+    get("/oidc/logout", "log-out, asked for by the client")
+        .cookie("browser")
+        .query("id_token_hint={id_token}")
+        .gives(200, &[Head("content-type", "text/html")]),
+    get(USERINFO, "ends the session and what came of it")
+        .bearer("person")
+        .gives(401, &[Be("/error", "invalid_token")]),
+    get(AUTHORIZE, "and the browser must sign in again")
+        .cookie("browser")
+        .query(ASKED)
+        .gives(302, &[Head("location", "/auth/sign-in.html?")]),
+];
+
+const UNREGISTERED: &[Step] = &[
+    delete(
+        CLIENT,
+        "the client deleted, so that nothing is left of the tour",
+    )
+    .of("party")
+    .admin()
+    .gives(200, &[Be("/status/code", "0")]),
+    get(CLIENT, "there is none any more")
+        .of("party")
+        .admin()
+        .gives(404, &[Be("/error", "not_found")]),
 ];
