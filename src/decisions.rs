@@ -60,3 +60,15 @@ pub mod d0018_signing_keys_have_a_life {}
 
 #[doc = include_str!("decisions/0019-the-control-socket-speaks-lines.md")]
 pub mod d0019_the_control_socket_speaks_lines {}
+
+#[doc = include_str!("decisions/0020-two-issuers-one-core.md")]
+pub mod d0020_two_issuers_one_core {}
+
+#[doc = include_str!("decisions/0021-how-sign-ins-end.md")]
+pub mod d0021_how_sign_ins_end {}
+
+#[doc = include_str!("decisions/0022-guessed-passwords-lock-nobody-out.md")]
+pub mod d0022_guessed_passwords_lock_nobody_out {}
+
+#[doc = include_str!("decisions/0023-pages-without-scripts.md")]
+pub mod d0023_pages_without_scripts {}

@@ -1,4 +1,5 @@
-//! The README, held to its word: its first lines are run as printed, and it names every setting, command and option.
+//! The README, held to its word: its first lines are run as printed, and it names every setting, endpoint, command
+//! and option.
 
 use std::fs;
 use std::path::Path;
@@ -124,6 +125,17 @@ fn every_setting_has_its_row() {
         settings += 1;
     }
     assert!(settings > 20, "the example was not read");
+}
+
+#[test]
+fn every_endpoint_is_listed() {
+    let readme = readme();
+    let endpoints = include_str!("contract/endpoints.txt").lines();
+    let endpoints = endpoints.filter(|line| !line.starts_with('#'));
+    for endpoint in endpoints {
+        let path = endpoint.split_whitespace().nth(1).unwrap();
+        assert!(readme.contains(&format!("`{path}")), "{path}");
+    }
 }
 
 #[test]
