@@ -63,20 +63,30 @@ pub fn routes(on: &Arc<Appliance>) -> Routes {
     let nothing = call::call(on, Dialect::Page, "/").map(|call: call::Call| call.not_found());
     any([
         security::routes(on),
-        oidc::routes(on),
         auth_v3::routes(on),
         oauth::routes(on),
+        oidc::routes(on),
         pages::routes(on),
         rtc_api::routes(on),
         nothing.boxed(),
     ])
 }
 
-/// The first of these routes that takes a request.
+/// The first of these routes that takes a request. They are joined in pairs and pairs of pairs, because a request pays
+/// for every junction on its way, and in a row the first route would lie behind all of them.
 fn any<const N: usize>(routes: [Routes; N]) -> Routes {
-    let mut routes = routes.into_iter();
-    let first = routes.next().unwrap_or_else(nowhere);
-    routes.fold(first, |all, route| all.or(route).unify().boxed())
+    let mut row = Vec::from(routes);
+    while row.len() > 1 {
+        let mut routes = row.into_iter();
+        row = Vec::new();
+        while let Some(first) = routes.next() {
+            row.push(match routes.next() {
+                Some(second) => first.or(second).unify().boxed(),
+                None => first,
+            });
+        }
+    }
+    row.pop().unwrap_or_else(nowhere)
 }
 
 fn nowhere() -> Routes {

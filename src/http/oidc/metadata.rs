@@ -31,7 +31,7 @@ pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
 
 /// Those below the address of contract B.
 pub(super) fn routes_of_auth_v3(on: &Arc<Appliance>) -> Routes {
-    let below = warp::path!("auth" / "v3" / ".well-known" / ..);
+    let below = warp::path!(".well-known" / ..);
     let all = any([at(on, Front::AuthV3, OPENID), at(on, Front::AuthV3, OAUTH)]);
     below.and(all).boxed()
 }

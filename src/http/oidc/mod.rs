@@ -18,7 +18,7 @@ use crate::crypto::jwk::Jwk;
 use crate::domain::Appliance;
 use crate::domain::signing::KEY_SET_SECONDS;
 
-/// Some of it stands below the address of contract B, so these routes go before that contract's.
+/// What stands below our own address.
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
     let keys = warp::path!(".well-known" / "jwks.json")
         .and(call(on, Dialect::Security, "/.well-known/jwks.json"))
@@ -27,9 +27,14 @@ pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
         userinfo::routes(on),
         keys.map(for_any_origin).boxed(),
         metadata::routes(on).map(for_any_origin).boxed(),
-        metadata::routes_of_auth_v3(on).map(for_any_origin).boxed(),
         logout::routes(on),
     ])
+}
+
+/// What stands below the address of contract B, which is an issuer of its own.
+pub(super) fn routes_of_auth_v3(on: &Arc<Appliance>) -> Routes {
+    let metadata = metadata::routes_of_auth_v3(on);
+    metadata.map(for_any_origin).boxed()
 }
 
 /// The same answer, which a script of any site may read: it is public, and no cookie or token changes it.
