@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::kernel::Fault;
 
@@ -83,10 +83,11 @@ impl Barrier {
     }
 }
 
-/// The thread that passes the barrier, and those who wait for it.
+/// The thread that passes the barrier, the one that watches it, and those who wait for it.
 pub(super) struct Committer {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    watch: Option<JoinHandle<()>>,
 }
 
 impl Committer {
@@ -96,9 +97,14 @@ impl Committer {
         let thread = thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || served.serve(&barrier))?;
+        let watched = Arc::clone(&shared);
+        let watch = thread::Builder::new()
+            .name("watch".to_owned())
+            .spawn(move || watched.watch())?;
         Ok(Self {
             shared,
             thread: Some(thread),
+            watch: Some(watch),
         })
     }
 
@@ -140,9 +146,16 @@ impl Drop for Committer {
         drop(state);
         self.shared.work.notify_all();
         let thread = self.thread.take();
-        // The failure callback runs on the committer and may be what drops the store.
-        if let Some(thread) = thread.filter(|t| t.thread().id() != thread::current().id()) {
+        let watch = self.watch.take();
+        // The failure callback runs on one of them and may be what drops the store.
+        let is_other = |thread: &JoinHandle<()>| thread.thread().id() != thread::current().id();
+        // Whoever waits for a pass that hangs waits for ever.
+        if let Some(thread) = thread.filter(is_other).filter(|_| !self.shared.is_stuck()) {
             let _ = thread.join();
+        }
+        if let Some(watch) = watch.filter(is_other) {
+            watch.thread().unpark();
+            let _ = watch.join();
         }
     }
 }
@@ -224,6 +237,8 @@ struct Shared {
     failed: AtomicBool,
     state: Mutex<State>,
     work: Condvar,
+    /// Since when a pass is under way.
+    passing: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -278,12 +293,39 @@ impl Shared {
         while let Some(last) = self.next_round() {
             // Read before the pass: whoever took a mark by now was accepted before it.
             let upto = self.applied.load(Ordering::SeqCst);
-            match catch_unwind(AssertUnwindSafe(|| barrier.pass())) {
+            self.passing(Some(Instant::now()));
+            let passed = catch_unwind(AssertUnwindSafe(|| barrier.pass()));
+            self.passing(None);
+            match passed {
                 Ok(Ok(())) => self.release(upto, last),
                 Ok(Err(error)) => self.fail(&error.to_string()),
                 Err(_) => self.fail("the engine panicked while it was flushed"),
             }
         }
+    }
+
+    /// Ends the waiting when a pass hangs: the engine may lose the call that would wake its flush when the disk fails
+    /// beneath it, and then says nothing at all. To those who wait that is a failure like any other.
+    fn watch(&self) {
+        loop {
+            thread::park_timeout(LOOK);
+            match self.state().standing {
+                Standing::Closed | Standing::Failed(_) => return,
+                Standing::Open | Standing::Closing => {}
+            }
+            if self.is_stuck() {
+                self.fail("the disk, or the engine over it, does not answer");
+            }
+        }
+    }
+
+    fn passing(&self, since: Option<Instant>) {
+        *self.passing.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn is_stuck(&self) -> bool {
+        let since = *self.passing.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() >= STUCK)
     }
 
     /// Sleeps until there is something to do. True: it is the last round. None: there will be no more.
@@ -343,6 +385,11 @@ impl Shared {
     }
 }
 
+/// A pass takes milliseconds; on a disk that is busy with something else, seconds.
+const STUCK: Duration = Duration::from_secs(20);
+/// How often somebody looks.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How long a write may stay undurable when nobody waits for it.
 const UNAWAITED: Duration = Duration::from_secs(1);
 
@@ -350,7 +397,6 @@ const UNAWAITED: Duration = Duration::from_secs(1);
 mod tests {
     use std::collections::BTreeSet;
     use std::sync::atomic::AtomicU32;
-    use std::time::Instant;
 
     use super::super::sandbox::{NOTES, Sandbox, keep, note};
     use super::super::{FaultyDisk, RealDisk, Store, Verdict};
@@ -372,6 +418,33 @@ mod tests {
         fn sync(&self, file: &File) -> io::Result<()> {
             RealDisk.sync(file)
         }
+    }
+
+    #[test]
+    fn a_flush_that_never_returns_is_a_failure_that_everybody_who_waits_is_told_of() {
+        let sandbox = Sandbox::new();
+        let disk = Arc::new(Slow {
+            rounds: AtomicU64::new(0),
+            gate: Mutex::new(()),
+        });
+        let store = sandbox
+            .open_on(Arc::<Slow>::clone(&disk))
+            .unwrap_or_else(|error| panic!("{error}"));
+        let held = disk.gate.lock().unwrap();
+        let told = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&told);
+        store.on_failure(Box::new(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }));
+        let mut outcome = Ok(());
+        while outcome.is_ok() {
+            outcome = write(&store, 1).and_then(|mark| store.durable(mark).wait());
+        }
+        assert!(store.is_failed());
+        assert_eq!(told.load(Ordering::SeqCst), 1);
+        // Nobody waits for what hangs.
+        drop(store);
+        drop(held);
     }
 
     struct Noted(AtomicU32);
