@@ -124,6 +124,11 @@ fn a_secret_is_shown_when_it_is_made_and_never_again() {
         assert_eq!(lines[0], "client_id      backend");
         let secret = lines[1].strip_prefix("client_secret  ").unwrap();
         assert_eq!((lines.len(), secret.len()), (2, 43));
+        // One with a dash before it would be taken for an option.
+        assert!(
+            secret.chars().all(|c| c.is_ascii_alphanumeric()),
+            "{secret}"
+        );
         let rotated = site.run(&["client", "rotate", "backend"]);
         let next = rotated
             .out

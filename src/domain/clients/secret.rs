@@ -5,10 +5,14 @@ use crate::kernel::{Digest, Secret};
 
 use super::Client;
 
-/// Draws a secret of 256 bits.
+/// Draws a secret of 256 bits, of letters and digits alone: one that begins with a dash is an option to most programs.
 pub fn draw(cx: &Cx<'_>) -> Secret<String> {
-    Secret::new(cx.entropy().token::<32>())
+    Secret::new(cx.entropy().word(LENGTH, LETTERS_AND_DIGITS))
 }
+
+/// Forty-three of sixty-two are 256 bits.
+const LENGTH: usize = 43;
+const LETTERS_AND_DIGITS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 /// What the store keeps instead of `secret`. A random secret needs no slow hash: it cannot be guessed.
 pub fn digest(appliance: &Appliance, secret: &Secret<String>) -> Digest {
