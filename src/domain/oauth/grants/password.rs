@@ -24,6 +24,10 @@ pub(super) fn grant(
 ) -> Result<Granted, Error> {
     let scope = scope::grant(client, asked, front.usual_scope())?;
     let user = password::check(cx, &attempt(request))?;
+    // As at the authorization endpoint: another organization's people have nothing to do with this client.
+    if !client.serves(&user.organization) {
+        return Err(Refusal::Wrong.into());
+    }
     let family = NewFamily::draw(cx);
     let wanted = grantee(cx, client, &user, &family, scope, front);
     let refreshes = client.may(GrantType::RefreshToken);
