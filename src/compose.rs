@@ -12,10 +12,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::adapters;
 use crate::config::{Config, MasterKeySource, Tls};
 use crate::crypto::seal::{Keyring, MASTER_KEY_LEN};
 use crate::domain::admin::{self, AdminCommand, Answer};
 use crate::domain::installation::{self, Plan};
+use crate::domain::ports::Upstreams;
 use crate::domain::{Appliance, Parts};
 use crate::kernel::hex;
 use crate::kernel::{BaseUrl, Clock, Entropy, Fault, Secret, SystemClock, SystemEntropy};
@@ -167,8 +169,14 @@ fn open(config: &Config, port: u16, world: World) -> Result<Appliance, Error> {
         policy,
         base,
         issuer: config.public_url.clone(),
+        upstreams: upstreams(config)?,
     };
     Ok(Appliance::open(parts)?)
+}
+
+fn upstreams(config: &Config) -> Result<Upstreams, Error> {
+    let _ = &config.upstreams;
+    Ok(adapters::nowhere())
 }
 
 impl Error {

@@ -52,4 +52,5 @@ pub mod http;
 pub mod jobs;
 pub mod kernel;
 pub mod render;
+pub mod standins;
 pub mod store;

@@ -148,6 +148,7 @@ impl Server {
             session: session.cloned(),
             signed_in_at: Some(cx.now),
             claims: Vec::new(),
+            vouched: None,
         };
         let token = tokens::mint(&cx, &grantee, &client).unwrap();
         token.value.expose().clone()

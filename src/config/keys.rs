@@ -70,7 +70,7 @@ pub(super) struct Draft {
 }
 
 /// Sections in the order of the example, and what each is about.
-const SECTIONS: [(&str, &str); 10] = [
+const SECTIONS: &[(&str, &str)] = &[
     ("server", "Where the appliance is reached."),
     (
         "tls",
@@ -93,7 +93,7 @@ const SECTIONS: [(&str, &str); 10] = [
 ];
 
 /// Every setting there is.
-pub(super) const KEYS: [Key; 32] = [
+pub(super) const KEYS: &[Key] = &[
     Key {
         path: "server.listen",
         shown: Shown::Default("\"127.0.0.1:8443\""),
@@ -546,7 +546,7 @@ pub fn example() -> String {
     let mut text = String::from(EXAMPLE_HEAD);
     for (section, about) in SECTIONS {
         let _ = write!(text, "\n[{section}]\n# {about}\n");
-        for key in KEYS.iter().filter(|key| key.parts().0 == section) {
+        for key in KEYS.iter().filter(|key| key.parts().0 == *section) {
             let (mark, value) = match key.shown {
                 Shown::Default(value) => ("#", value),
                 Shown::Example(value) => ("##", value),

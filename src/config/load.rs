@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn the_annotated_example_is_the_table_of_settings_written_out() {
         assert_eq!(EXAMPLE, example());
-        for key in &KEYS {
+        for key in KEYS {
             let (_, name) = key.parts();
             let lines = EXAMPLE.lines().map(|line| line.trim_start_matches('#'));
             let mentioned = lines

@@ -41,8 +41,31 @@ pub struct Config {
     pub limits: Limits,
     /// What is written to the log.
     pub log: Log,
+    /// Which upstreams may be asked.
+    pub upstreams: Upstreams,
     /// What the rules let an operator decide.
     pub policy: Policy,
+}
+
+/// Which upstreams may be asked, besides the vendors' own, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstreams {
+    /// Exact origins, which may be private: stand-ins, outbound proxies.
+    pub origins: Vec<BaseUrl>,
+    /// Certificates to trust besides the system's, in PEM.
+    pub authority: Option<PathBuf>,
+    /// How long one answer may take.
+    pub timeout: Duration,
+}
+
+impl Default for Upstreams {
+    fn default() -> Self {
+        Self {
+            origins: Vec::new(),
+            authority: None,
+            timeout: Duration::from_secs(5),
+        }
+    }
 }
 
 /// Where the certificate comes from.
@@ -138,6 +161,7 @@ impl Default for Config {
             tls: Tls::BuiltIn,
             limits: Limits::default(),
             log: Log::default(),
+            upstreams: Upstreams::default(),
             policy: Policy::default(),
         }
     }

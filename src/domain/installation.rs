@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::{Role, Roles};
-use super::applications::{self, Application, Platform};
+use super::applications::{self, Application, Kind, Sealed};
 use super::audit::{self, Event};
 use super::clients::{self, Client, DEFAULT_SCOPES, GrantType, secret};
 use super::organizations::{self, Organization};
@@ -107,9 +107,13 @@ pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
         application: Application {
             id: ApplicationId::draw(cx.entropy()),
             organization: organization.id.clone(),
-            platform: Platform::Test,
+            kind: Kind::Test,
             config: Properties::default(),
+            service_parameters: None,
+            is_visible: true,
             created_at: now,
+            expires_at: None,
+            version: 0,
         },
         admin: User {
             id: UserId::draw(cx.entropy()),
@@ -143,9 +147,10 @@ pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
 
 /// Keeps the plan. Whoever calls has put the secrets where the operator finds them, because they are in no record.
 pub fn settle(cx: &Cx<'_>, plan: &Plan) -> Result<(), Fault> {
+    let application = Sealed::of(cx, &plan.application)?;
     cx.write(|tx| {
         organizations::put(tx, &plan.organization)?;
-        applications::put(tx, &plan.application)?;
+        applications::put(tx, &application)?;
         users::put(tx, &plan.admin)?;
         clients::put(tx, &plan.client)?;
         clients::put(tx, &plan.customer)?;

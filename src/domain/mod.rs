@@ -11,10 +11,13 @@ pub mod clients;
 pub mod expiries;
 pub mod facades;
 pub mod installation;
+pub mod keys;
 pub mod oauth;
 pub mod oidc;
 pub mod organizations;
+pub mod otp;
 pub mod policy;
+pub mod ports;
 pub mod sessions;
 pub mod sign_in;
 pub mod signing;
@@ -23,6 +26,7 @@ pub mod tables;
 pub mod throttle;
 pub mod tickets;
 pub mod tokens;
+pub mod upstream;
 pub mod users;
 
 use std::cell::Cell;
@@ -33,11 +37,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::seal::Keyring;
-use crate::crypto::turns::Turns;
+
 use crate::kernel::{BaseUrl, Clock, Entropy, Fault, Network, RequestId, Timestamp};
 use crate::store::{Store, Tx, Verdict, View};
 use policy::Policy;
+use ports::Upstreams;
 
+pub use crate::crypto::turns::Turns;
 pub use crate::store::Mark;
 
 /// Everything an operation can reach: the store, the keys, the rules an operator set, and what is kept in memory.
@@ -54,6 +60,8 @@ pub struct Appliance {
     ended: tokens::Ended,
     verified: tokens::Verified,
     hashing: Turns,
+    key_making: Turns,
+    upstreams: Upstreams,
 }
 
 /// What an appliance is made of.
@@ -72,6 +80,8 @@ pub struct Parts {
     pub base: BaseUrl,
     /// Who issues our tokens; unless configured, whoever did at the first start, so that another port changes nothing.
     pub issuer: Option<BaseUrl>,
+    /// Who is asked on behalf of applications.
+    pub upstreams: Upstreams,
 }
 
 impl Appliance {
@@ -85,6 +95,7 @@ impl Appliance {
             policy,
             base,
             issuer,
+            upstreams,
         } = parts;
         let stored = store.view().get(&tables::CLOCK, &0)?;
         let last_instant = LastInstant::starting_at(stored.unwrap_or(Timestamp::from_micros(0)));
@@ -111,6 +122,8 @@ impl Appliance {
             ended,
             verified,
             hashing: Turns::new(HASHING_AT_ONCE, HASHING_QUEUE),
+            key_making: Turns::new(KEYS_AT_ONCE, KEYS_QUEUE),
+            upstreams,
         })
     }
 
@@ -163,6 +176,16 @@ impl Appliance {
         &self.hashing
     }
 
+    /// Turns for operations that make key pairs: each takes one before it begins.
+    pub fn key_making(&self) -> &Turns {
+        &self.key_making
+    }
+
+    /// Who is asked on behalf of applications.
+    pub fn upstreams(&self) -> &Upstreams {
+        &self.upstreams
+    }
+
     /// The appliance's own signing keys.
     pub fn signing(&self) -> &signing::SigningKeys {
         &self.signing
@@ -173,6 +196,10 @@ impl Appliance {
 const HASHING_AT_ONCE: usize = 2;
 /// At a hundred hashes a second, nobody waits much longer than a second.
 const HASHING_QUEUE: usize = 128;
+/// A key pair takes a second or more of a core.
+const KEYS_AT_ONCE: usize = 1;
+/// Whoever waits for a key pair holds a thread and a connection.
+const KEYS_QUEUE: usize = 8;
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,10 @@ pub struct Policy {
     pub passwords: PasswordPolicy,
     /// What holds for the keys that sign tokens.
     pub signing: SigningPolicy,
+    /// What holds for one-time codes.
+    pub codes: CodePolicy,
+    /// What holds for customers' key pairs.
+    pub keys: KeyPolicy,
 }
 
 /// How long tickets live and how often they may be guessed at.
@@ -110,6 +114,75 @@ pub struct SigningPolicy {
     pub rotate_every: Duration,
     /// How long a key is published at least before it signs: more than the key set may be kept by others.
     pub publish_before: Duration,
+}
+
+/// What one-time codes are, how long they live, and how much they may cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodePolicy {
+    /// How many digits a code has, from 4 to 8.
+    pub length: u32,
+    /// How long a code is good.
+    pub life: Duration,
+    /// Messages one destination gets in ten minutes.
+    pub sends_per_ten_minutes: u32,
+    /// Messages one destination gets in a day.
+    pub sends_per_day: u32,
+    /// Codes looked at for one verification.
+    pub checks: u32,
+    /// Wrong codes looked at for one destination in a day, over all its verifications.
+    pub wrong_per_day: u32,
+    /// Messages of one organization in a day.
+    pub per_organization_per_day: u32,
+    /// Messages of everybody in a day.
+    pub overall_per_day: u32,
+    /// Messages an organization sends within an hour under one country prefix while hardly any of them is answered.
+    pub unanswered_per_hour: u32,
+    /// Country prefixes that are sent to, such as `+30`; all that are not denied when there are none.
+    pub allowed_prefixes: Vec<String>,
+    /// Prefixes that are never sent to, besides those that always cost much.
+    pub denied_prefixes: Vec<String>,
+    /// Whether whoever has no token may have codes sent and checked.
+    pub anonymous: bool,
+    /// Messages that are sent in an hour for those without a token, from one network.
+    pub anonymous_per_network_per_hour: u32,
+    /// Who sends, unless the request says otherwise.
+    pub sender: String,
+}
+
+impl Default for CodePolicy {
+    fn default() -> Self {
+        Self {
+            length: 6,
+            life: Duration::from_mins(10),
+            sends_per_ten_minutes: 5,
+            sends_per_day: 10,
+            checks: 5,
+            wrong_per_day: 10,
+            per_organization_per_day: 1_000,
+            overall_per_day: 5_000,
+            unanswered_per_hour: 10,
+            allowed_prefixes: Vec::new(),
+            denied_prefixes: Vec::new(),
+            anonymous: false,
+            anonymous_per_network_per_hour: 10,
+            sender: "Admit".into(),
+        }
+    }
+}
+
+/// How many key pairs are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPolicy {
+    /// Key pairs one organization has made for it, or brings in, in a day.
+    pub per_organization_per_day: u32,
+}
+
+impl Default for KeyPolicy {
+    fn default() -> Self {
+        Self {
+            per_organization_per_day: 500,
+        }
+    }
 }
 
 impl Default for TicketPolicy {

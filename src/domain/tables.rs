@@ -15,6 +15,11 @@ impl Record for Timestamp {
 /// Name, key and owner of every table, in alphabetical order.
 pub const ALL: &[(&str, &str, &str)] = &[
     ("applications", "application id", "applications"),
+    (
+        "applications_by_org",
+        "organization id, application id",
+        "applications",
+    ),
     ("audit", "instant, sequence", "audit"),
     ("audit_head", "0", "audit"),
     ("clients", "client id", "clients"),

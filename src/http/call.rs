@@ -21,7 +21,7 @@ use super::json::Object;
 use super::{Dialect, Problem, Response, RouteName, credentials, pages};
 use crate::domain::access::Caller;
 use crate::domain::oauth::{ClientProof, Params};
-use crate::domain::{Appliance, Cx, Mark, Origin, tokens};
+use crate::domain::{Appliance, Cx, Mark, Origin, Turns, tokens};
 use crate::kernel::{Fault, Network};
 
 /// A request whose path has matched, its body already here.
@@ -66,12 +66,7 @@ impl Call {
         self,
         operation: impl FnOnce(&Cx<'_>, &Self) -> Result<Response, Problem>,
     ) -> Response {
-        let (outcome, mark) = self.operate(operation);
-        let durable = match mark {
-            Mark::ZERO => Ok(()),
-            mark => self.on.store().durable(mark).await,
-        };
-        let outcome = durable.map_err(Problem::from).and(outcome);
+        let outcome = self.durably(operation).await;
         self.written(outcome)
     }
 
@@ -80,9 +75,18 @@ impl Call {
         self,
         operation: impl FnOnce(&Cx<'_>, &Self) -> Result<Response, Problem> + Send + 'static,
     ) -> Response {
+        self.run_in_turn(Appliance::hashing, operation).await
+    }
+
+    /// The same for any operation that takes long enough to need one of these turns.
+    pub(super) async fn run_in_turn(
+        self,
+        turns: fn(&Appliance) -> &Turns,
+        operation: impl FnOnce(&Cx<'_>, &Self) -> Result<Response, Problem> + Send + 'static,
+    ) -> Response {
         let call = Arc::new(self);
         let own = Arc::clone(&call);
-        let done = spawn_blocking(move || match own.on.hashing().take() {
+        let done = spawn_blocking(move || match turns(&own.on).take() {
             Some(_turn) => own.operate(operation),
             None => (Err(Problem::unavailable()), Mark::ZERO),
         });
@@ -97,6 +101,32 @@ impl Call {
         call.written(outcome)
     }
 
+    /// Runs an operation that has to ask somebody outside: what `plan` found, durable, is taken to `ask`, and `settle`
+    /// makes the answer of what came back. Once planned it is settled, whether or not whoever called still listens.
+    pub(super) async fn run_around<P, F>(
+        self,
+        plan: impl FnOnce(&Cx<'_>, &Self) -> Result<P, Problem> + Send + 'static,
+        ask: impl FnOnce(Arc<Appliance>, P) -> F + Send + 'static,
+        settle: impl FnOnce(&Cx<'_>, &Self, F::Output) -> Result<Response, Problem> + Send + 'static,
+    ) -> Response
+    where
+        P: Send + 'static,
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let whole = tokio::spawn(async move {
+            let planned = match self.durably(plan).await {
+                Ok(planned) => planned,
+                Err(problem) => return self.written(Err(problem)),
+            };
+            let answer = ask(self.on(), planned).await;
+            let outcome = self.durably(|cx, call| settle(cx, call, answer)).await;
+            self.written(outcome)
+        });
+        let broken = |_| Problem::from(Fault::internal("a request around the network"));
+        let whole = whole.await.map_err(broken);
+        whole.unwrap_or_else(|problem| Dialect::Security.write(&problem))
+    }
+
     /// Answers a method this path does not have.
     pub(super) fn not_allowed(&self, allowed: &'static str) -> Response {
         self.written(Err(Problem::method_not_allowed(&self.method, allowed)))
@@ -107,10 +137,22 @@ impl Call {
         self.written(Err(Problem::not_found("there is nothing at this path")))
     }
 
-    fn operate(
+    /// One operation and what it found, once everything it changed is durable.
+    async fn durably<T>(
         &self,
-        operation: impl FnOnce(&Cx<'_>, &Self) -> Result<Response, Problem>,
-    ) -> (Result<Response, Problem>, Mark) {
+        operation: impl FnOnce(&Cx<'_>, &Self) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let (outcome, mark) = self.operate(operation);
+        if mark > Mark::ZERO {
+            self.on.store().durable(mark).await?;
+        }
+        outcome
+    }
+
+    fn operate<T>(
+        &self,
+        operation: impl FnOnce(&Cx<'_>, &Self) -> Result<T, Problem>,
+    ) -> (Result<T, Problem>, Mark) {
         let origin = Origin::Peer(Network::from(self.arrival.peer));
         let cx = self.on.context(origin, self.arrival.request.clone());
         let outcome = catch_unwind(AssertUnwindSafe(|| operation(&cx, self)));

@@ -78,6 +78,7 @@ pub(crate) fn grantee(cx: &Cx<'_>, user: &User, client: &OauthClient, scope: &st
         session: None,
         signed_in_at: Some(cx.now),
         claims: Vec::new(),
+        vouched: None,
     }
 }
 
@@ -90,6 +91,7 @@ pub(crate) fn token(server: &Server, scope: &str, claims: &[&str]) -> String {
         sign_in: Some(SignInId::draw(server.appliance.entropy().as_ref())),
         epoch: tokens::epoch(&cx, &Subject::User(user.id.clone())),
         claims: claims.iter().map(|&name| name.to_owned()).collect(),
+        vouched: None,
         ..grantee(&cx, &user, &client, scope)
     };
     let token = tokens::mint(&cx, &grantee, &client).unwrap();

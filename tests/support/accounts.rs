@@ -62,6 +62,7 @@ pub(crate) fn signed_in_as(server: &Server, user: &User, client: &str, scope: &s
         session: Some(browser.session.id),
         signed_in_at: Some(cx.now),
         claims: Vec::new(),
+        vouched: None,
     };
     let token = tokens::mint(&cx, &grantee, &client).unwrap();
     let ping = ping::of(&cx, &grantee).unwrap().unwrap();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use admit::compose::{World, compose, first_run_file};
-use admit::config::{Config, MasterKeySource};
+use admit::config::{Config, MasterKeySource, Upstreams};
 use admit::crypto::jws::Algorithm;
 use admit::domain::access::{By, Role};
 use admit::domain::admin::{organization, user};
@@ -36,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) policy: Policy,
     pub(crate) public_url: Option<&'static str>,
     pub(crate) trusted_proxies: Vec<IpAddr>,
+    pub(crate) upstreams: Upstreams,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) clock: Arc<ManualClock>,
     /// Another source of chance than the seeded one.
@@ -50,6 +51,7 @@ impl Default for Setup {
             policy: Policy::default(),
             public_url: None,
             trusted_proxies: Vec::new(),
+            upstreams: Upstreams::default(),
             disk: Arc::new(RealDisk),
             clock: Arc::new(ManualClock::at(at(START))),
             entropy: None,
@@ -68,6 +70,7 @@ pub(crate) struct Server {
     policy: Policy,
     public_url: Option<&'static str>,
     trusted_proxies: Vec<IpAddr>,
+    upstreams: Upstreams,
     data: TempDir,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Served>,
@@ -110,6 +113,7 @@ impl Server {
             master_key: MasterKeySource::File(data.path().join("master.key")),
             public_url: setup.public_url.map(|url| url.parse().unwrap()),
             policy: setup.policy.clone(),
+            upstreams: setup.upstreams.clone(),
             ..Config::default()
         };
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
@@ -150,6 +154,7 @@ impl Server {
             policy: setup.policy,
             public_url: setup.public_url,
             trusted_proxies: setup.trusted_proxies,
+            upstreams: setup.upstreams,
             data,
             stop,
             running,
@@ -174,6 +179,7 @@ impl Server {
             policy: self.policy.clone(),
             public_url: self.public_url,
             trusted_proxies: self.trusted_proxies.clone(),
+            upstreams: self.upstreams.clone(),
             disk: Arc::new(RealDisk),
             clock: Arc::clone(&self.clock),
             entropy: None,

@@ -1,12 +1,16 @@
 //! Who is calling and what they hold. A `Caller` is made only from a verified token, or for the operator.
 
+mod permissions;
 pub mod rules;
 
 use serde::{Deserialize, Serialize};
 
 use super::Front;
-use crate::kernel::{ClientId, OrgId, SessionId, SignInId, Timestamp, TokenId, UserId};
+use crate::kernel::{
+    ApplicationId, ClientId, OrgId, SessionId, SignInId, Timestamp, TokenId, UserId,
+};
 
+pub use permissions::{Permission, Permissions};
 pub use rules::{Action, Denied};
 
 /// What a caller may be. Supervisors and administrators hold what stands below them.
@@ -147,6 +151,15 @@ impl Subject {
     }
 }
 
+/// An integration that vouched for a user when it signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vouched {
+    /// Which.
+    pub by: ApplicationId,
+    /// What its platform lets the user do with integrations.
+    pub permissions: Permissions,
+}
+
 /// Someone who has proved who they are.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -164,6 +177,7 @@ pub struct Caller {
     pub(in crate::domain) session: Option<SessionId>,
     pub(in crate::domain) signed_in_at: Option<Timestamp>,
     pub(in crate::domain) claims: Vec<String>,
+    pub(in crate::domain) vouched: Option<Vouched>,
 }
 
 impl Caller {
@@ -235,6 +249,17 @@ impl Caller {
     /// The claims asked for from user info one by one (OpenID Connect Core §5.5).
     pub fn claims(&self) -> &[String] {
         &self.claims
+    }
+
+    /// The integration that vouched for the user, if one did.
+    pub fn vouched(&self) -> Option<&Vouched> {
+        self.vouched.as_ref()
+    }
+
+    /// Whether the platform of an integration lets the caller do this with integrations; administrators always may.
+    pub fn is_permitted(&self, permission: Permission) -> bool {
+        let by_platform = |vouched: &Vouched| vouched.permissions.has(permission);
+        self.roles.has(Role::Admin) || self.vouched.as_ref().is_some_and(by_platform)
     }
 }
 

@@ -16,6 +16,18 @@ pub enum Action {
     OpenRoom,
     /// Register, see, change or delete the organization's clients.
     ManageClients,
+    /// Create, change or delete the organization's applications.
+    ManageApplications,
+    /// Make key pairs, bring them in and see their public halves.
+    ManageKeys,
+    /// Have a one-time code sent, and check it.
+    RequestCode,
+    /// Open a room or a callback with a ticket for it, in one call.
+    UseFacades,
+    /// Have an upstream's tokens renewed.
+    RefreshUpstream,
+    /// See everything about any user.
+    ReadUsers,
 }
 
 /// The caller may not: 403.
@@ -39,11 +51,19 @@ pub fn may(caller: &Caller, action: Action) -> Result<(), Denied> {
 
 /// Whether these roles allow the action.
 pub(super) fn allows(roles: Roles, action: Action) -> Result<(), Denied> {
-    let allowed = match action {
-        Action::IssueTicket | Action::ManageTicket | Action::ReadTicket | Action::OpenRoom => {
-            [Role::Agent, Role::Service]
+    let allowed: &[Role] = match action {
+        Action::IssueTicket
+        | Action::ManageTicket
+        | Action::ReadTicket
+        | Action::OpenRoom
+        | Action::UseFacades => &[Role::Agent, Role::Service],
+        Action::ManageClients | Action::ManageApplications | Action::ManageKeys => {
+            &[Role::Admin, Role::Service]
         }
-        Action::ManageClients => [Role::Admin, Role::Service],
+        Action::RequestCode | Action::RefreshUpstream => {
+            &[Role::Agent, Role::ClientService, Role::Service]
+        }
+        Action::ReadUsers => &[Role::Service],
     };
     if allowed.iter().any(|role| roles.has(*role)) {
         Ok(())
@@ -91,6 +111,7 @@ mod tests {
             session: None,
             signed_in_at: None,
             claims: Vec::new(),
+            vouched: None,
         }
     }
 

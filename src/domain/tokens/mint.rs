@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Grantee, draw_id};
-use crate::domain::access::{Caller, Role, Roles, Subject};
+use crate::domain::access::{Caller, Role, Roles, Subject, Vouched};
 use crate::domain::clients::Client;
 use crate::domain::signing::Believed;
 use crate::domain::{Appliance, Cx, Front};
@@ -64,6 +64,8 @@ struct Claims {
     auth_time: Option<i64>,
     #[serde(rename = "claims", default, skip_serializing_if = "Vec::is_empty")]
     asked: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vouched: Option<Vouched>,
 }
 
 pub(super) fn sign(cx: &Cx<'_>, grantee: &Grantee, client: &Client) -> Result<AccessToken, Fault> {
@@ -119,6 +121,7 @@ fn claims(cx: &Cx<'_>, grantee: &Grantee, id: &TokenId, expires_at: Timestamp) -
         session: grantee.session.as_ref().map(ToString::to_string),
         auth_time: grantee.signed_in_at.map(Timestamp::seconds),
         asked: grantee.claims.clone(),
+        vouched: grantee.vouched.clone(),
     }
 }
 
@@ -190,5 +193,6 @@ fn caller(claims: Claims, front: Front) -> Option<Caller> {
         session,
         signed_in_at: claims.auth_time.map(Timestamp::from_seconds),
         claims: claims.asked,
+        vouched: claims.vouched,
     })
 }

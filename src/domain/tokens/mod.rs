@@ -11,7 +11,7 @@ mod verified;
 
 use std::sync::Arc;
 
-use crate::domain::access::{Caller, Roles, Subject};
+use crate::domain::access::{Caller, Roles, Subject, Vouched};
 use crate::domain::audit::{self, Event};
 use crate::domain::clients::Client;
 use crate::domain::{Appliance, Cx, Front};
@@ -48,6 +48,8 @@ pub struct Grantee {
     pub signed_in_at: Option<Timestamp>,
     /// The claims asked for from user info one by one (OpenID Connect Core §5.5).
     pub claims: Vec<String>,
+    /// The integration that vouched for the user, if one did.
+    pub vouched: Option<Vouched>,
 }
 
 impl Grantee {
@@ -65,6 +67,7 @@ impl Grantee {
             session: caller.session.clone(),
             signed_in_at: caller.signed_in_at,
             claims: caller.claims.clone(),
+            vouched: caller.vouched.clone(),
         }
     }
 }

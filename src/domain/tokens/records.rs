@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ended::{Epoch, Spared};
-use crate::domain::access::Roles;
+use crate::domain::access::{Roles, Vouched};
 use crate::domain::{Front, expiries};
 use crate::kernel::{
     ClientId, Digest, FamilyId, Fault, OrgId, SessionId, SignInId, Timestamp, UserId,
@@ -52,6 +52,7 @@ pub(super) struct FamilyRecord {
     pub session: Option<SessionId>,
     pub signed_in_at: Option<Timestamp>,
     pub claims: Vec<String>,
+    pub vouched: Option<Vouched>,
 }
 
 impl Record for FamilyRecord {

@@ -152,6 +152,7 @@ fn opened(
         session: grantee.session.clone(),
         signed_in_at: grantee.signed_in_at,
         claims: grantee.claims.clone(),
+        vouched: grantee.vouched.clone(),
     };
     records::put_family(tx, &new.id, &family)?;
     Ok(family)
@@ -383,6 +384,7 @@ fn renewed(family: &FamilyRecord, presented: Ticketed) -> Renewed {
             session: family.session.clone(),
             signed_in_at: family.signed_in_at,
             claims: family.claims.clone(),
+            vouched: family.vouched.clone(),
         },
         basis,
     }

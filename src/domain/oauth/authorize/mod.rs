@@ -288,6 +288,7 @@ fn issue_token(
         session: Some(person.session.id.clone()),
         signed_in_at: Some(person.session.signed_in_at),
         claims: request.claims.userinfo.clone(),
+        vouched: None,
     };
     let access = tokens::mint(cx, &grantee, client)?;
     cx.write(|tx| {

@@ -148,6 +148,7 @@ fn grantee(client: &Client, code: &Code, user: &User, family: &NewFamily) -> Gra
         session: code.bound_session().cloned(),
         signed_in_at: Some(code.signed_in_at),
         claims: code.userinfo_claims.clone(),
+        vouched: None,
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn grant(
         session: None,
         signed_in_at: None,
         claims: Vec::new(),
+        vouched: None,
     };
     // RFC 6749 §4.4.3: no refresh token.
     Ok(Granted {

@@ -107,5 +107,6 @@ fn grantee(
         session: None,
         signed_in_at: Some(cx.now),
         claims: Vec::new(),
+        vouched: None,
     }
 }

@@ -72,6 +72,7 @@ fn grantee(
         session: None,
         signed_in_at: None,
         claims: Vec::new(),
+        vouched: None,
     }
 }
 

@@ -1,0 +1,1 @@
+//! Customers' stored key pairs: made or brought in, their private halves sealed.

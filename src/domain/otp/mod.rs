@@ -1,0 +1,1 @@
+//! One-time codes: requested, delivered, checked, and spent on one callback.

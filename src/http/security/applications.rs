@@ -1,0 +1,10 @@
+//! Applications of contract A.
+
+use std::sync::Arc;
+
+use super::super::{Routes, any};
+use crate::domain::Appliance;
+
+pub(super) fn routes(_on: &Arc<Appliance>) -> Routes {
+    any([])
+}

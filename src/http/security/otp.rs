@@ -1,0 +1,10 @@
+//! One-time codes.
+
+use std::sync::Arc;
+
+use super::super::{Routes, any};
+use crate::domain::Appliance;
+
+pub(super) fn routes(_on: &Arc<Appliance>) -> Routes {
+    any([])
+}

@@ -1,0 +1,1 @@
+//! Local imitations of the outside world, for evaluation without a network and for our tests.
