@@ -54,10 +54,14 @@ enum Command {
         #[command(flatten)]
         facts: Box<Options>,
     },
-    /// Give a client a new secret and print it, this once. The one before is good for nothing from then on.
+    /// Give a client a new secret and print it, this once. The one before is good for nothing from then on, unless an
+    /// overlap is asked for.
     Rotate {
         /// Its id.
         id: String,
+        /// For how long the one before is good as well, at most a week.
+        #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+        overlap: u64,
     },
     /// Remove a client and end every token it was issued.
     Delete {
@@ -157,7 +161,7 @@ impl Client {
                 id,
                 facts: Box::new(facts.facts()),
             },
-            Command::Rotate { id } => ClientCommand::Rotate { id },
+            Command::Rotate { id, overlap } => ClientCommand::Rotate { id, overlap },
             Command::Delete { id } => ClientCommand::Delete { id },
         };
         self.target.run(&AdminCommand::Client(command))

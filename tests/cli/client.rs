@@ -64,6 +64,13 @@ fn a_client_comes_changes_and_goes_alike_on_a_running_server_and_a_stopped_store
             "0",
         ]);
         let rotated = site.json(&["client", "rotate", "app"]);
+        let overlapping = site.json(&["client", "rotate", "app", "--overlap", "3600"]);
+        assert!(overlapping["overlap_until"].is_string(), "{overlapping}");
+        site.refused(
+            &["client", "rotate", "app", "--overlap", "604801"],
+            1,
+            "two secrets of a client are good for at most 604800 seconds",
+        );
         let listed = site.json(&["client", "list"]);
         let listed: Vec<Value> = listed
             .as_array()
@@ -88,6 +95,7 @@ fn a_client_comes_changes_and_goes_alike_on_a_running_server_and_a_stopped_store
                 "scopes": ["any", "global", "*", "openid", "profile", "email", "address", "phone", "offline_access"],
                 "redirect_uris": [CB], "post_logout_redirect_uris": ["https://app.example.org/bye"],
                 "signing": "EdDSA", "id_token_signing": "RS256", "access_seconds": null, "refresh_seconds": null, "created_at": "drawn",
+                "last_used_at": null, "overlap_until": null,
             })
         );
         assert_ne!(made["client_secret"], rotated["client_secret"]);
@@ -236,7 +244,7 @@ fn what_a_client_cannot_be_is_refused_in_words() {
         site.refused(
             &["client", "delete", "customer"],
             1,
-            "the client `customer` is what customers' apps have built in: it stays",
+            "the clients `customer` and `agent` are what apps have built in: they stay",
         );
         site.refused(
             &["client", "delete", "nobody"],

@@ -1,5 +1,7 @@
 //! What a command ends is over for the very next request, and each change is on the record once.
 
+use std::time::Duration;
+
 use admit::domain::access::{By, Role, Roles, Subject};
 use admit::domain::admin::{
     self, AdminCommand, AdminReply, ClientCommand, Details, Facts, GrantType, NewClient, NewUser,
@@ -84,6 +86,7 @@ async fn a_rotated_secret_replaces_the_one_before_and_a_role_changes_the_next_to
         &server,
         AdminCommand::Client(ClientCommand::Rotate {
             id: backend.id.clone(),
+            overlap: 0,
         }),
     );
     let AdminReply::Client(rotated) = rotated else {
@@ -252,7 +255,13 @@ async fn each_change_is_on_the_record_once_and_what_only_looks_is_not() {
                 }),
             }),
         ),
-        (1, AdminCommand::Client(ClientCommand::Rotate { id: id() })),
+        (
+            1,
+            AdminCommand::Client(ClientCommand::Rotate {
+                id: id(),
+                overlap: 0,
+            }),
+        ),
         (1, AdminCommand::Client(ClientCommand::Delete { id: id() })),
         (
             1,
@@ -389,7 +398,7 @@ async fn an_administrator_reaches_neither_other_organizations_nor_internal_servi
         clients::Error::NoOrganization
     ));
     assert!(denied(
-        clients::rotate_secret(&cx, &by, &service).unwrap_err()
+        clients::rotate_secret(&cx, &by, &service, Duration::ZERO).unwrap_err()
     ));
     assert!(denied(
         clients::update(&cx, &by, &service, &roles(Role::Agent)).unwrap_err()
@@ -397,7 +406,7 @@ async fn an_administrator_reaches_neither_other_organizations_nor_internal_servi
     assert!(denied(client::delete(&cx, &by, &service).unwrap_err()));
     assert!(missing(clients::seen(&cx, &by, &foreign).unwrap_err()));
     assert!(missing(
-        clients::rotate_secret(&cx, &by, &foreign).unwrap_err()
+        clients::rotate_secret(&cx, &by, &foreign, Duration::ZERO).unwrap_err()
     ));
     assert!(missing(client::delete(&cx, &by, &foreign).unwrap_err()));
     assert!(clients::list(&cx, &by, &abroad).is_err());

@@ -2,6 +2,7 @@
 
 mod client;
 mod ends;
+mod outbox;
 mod reach;
 mod signing_key;
 mod user;
@@ -96,6 +97,7 @@ fn shape(mut value: Value) -> Value {
         "password",
         "created_at",
         "updated_at",
+        "overlap_until",
         "disabled_since",
         "kid",
         "since",

@@ -68,7 +68,8 @@ fn a_person_comes_changes_and_goes_alike_on_a_running_server_and_a_stopped_store
             json!({
                 "user_id": "drawn", "username": "Ann.Lee", "password": "drawn", "organization_id": "drawn", "dbid": 102,
                 "roles": ["Agent", "Supervisor"], "name": "Ann Lee", "given_name": "Ann", "family_name": "Lee", "email": "ann@example.org",
-                "phone": "+30 210 0000000", "address": "1 Main St\nAthens", "locale": "el-GR", "password_expired": true,
+                "phone": "+30 210 0000000", "address": "1 Main St\nAthens", "locale": "el-GR", "signs_in_with": "password",
+                "password_expired": true,
                 "disabled_since": null, "created_at": "drawn", "updated_at": "drawn",
             })
         );

@@ -9,17 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use super::Cx;
 use super::access::Roles;
+use super::seen::{self as last_seen, Who};
 use crate::crypto::jws::Algorithm;
 use crate::kernel::{ClientId, Digest, Fault, OrgId, Timestamp};
 use crate::store::Tx;
 
 pub use super::policy::ACCESS_SECONDS_MAX;
 pub use registration::{
-    Error, Facts, NewClient, Registered, delete_within, list, register, rotate_secret, seen, update,
+    Error, Facts, NewClient, OVERLAP_SECONDS_MAX, Registered, delete_within, list, register,
+    rotate_secret, seen, update,
 };
 
 /// The public client that customers' apps come as, with an empty secret: real apps have the name built in.
 pub const CUSTOMER: &str = "customer";
+
+/// The public client that agents' apps come as, with an authorization code of Genesys Cloud as the password.
+pub const AGENT: &str = "agent";
 
 /// How a client may ask for tokens. Stored by position: add at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,17 +41,23 @@ pub enum GrantType {
     Password,
     /// RFC 6749 §4.2, which RFC 9700 §2.1.2 advises against and contract B documents: only where switched on.
     Implicit,
+    /// An authorization code of Genesys Cloud for tokens.
+    GenesysCode,
 }
 
 impl GrantType {
     /// Every one, with the word registrations and requests name it by.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::AuthorizationCode, "authorization_code"),
         (Self::RefreshToken, "refresh_token"),
         (Self::ClientCredentials, "client_credentials"),
         (Self::Password, "password"),
         (Self::Implicit, "implicit"),
         (Self::Ticket, "urn:admit:params:oauth:grant-type:ticket"),
+        (
+            Self::GenesysCode,
+            "urn:admit:params:oauth:grant-type:genesys-code",
+        ),
     ];
 
     /// The word it goes by.
@@ -77,6 +88,8 @@ pub struct Client {
     pub description: String,
     /// The digest of its secret; a public client has none.
     pub secret: Option<Digest>,
+    /// The secret before, while it is still good.
+    pub outgoing: Option<Outgoing>,
     /// The roles its own tokens carry.
     pub roles: Roles,
     /// How it may ask for tokens.
@@ -97,6 +110,15 @@ pub struct Client {
     pub refresh_seconds: Option<u32>,
     /// When it was registered.
     pub created_at: Timestamp,
+}
+
+/// A secret that was replaced with leave to be used for a while longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// Its digest.
+    pub secret: Digest,
+    /// When it is good for nothing any more.
+    pub until: Timestamp,
 }
 
 /// The scopes a client has unless it was registered with others: contract A's two, contract B's, and OpenID Connect's.
@@ -137,6 +159,16 @@ pub fn find(cx: &Cx<'_>, id: &ClientId) -> Result<Option<Client>, Fault> {
 /// The client of that id, as the transaction sees it.
 pub fn load(tx: &Tx<'_>, id: &ClientId) -> Result<Option<Client>, Fault> {
     records::load(tx, id)
+}
+
+/// When it last proved who it is, if ever.
+pub fn last_used(cx: &Cx<'_>, id: &ClientId) -> Result<Option<Timestamp>, Fault> {
+    last_seen::last(cx, &Who::Client(id.clone()))
+}
+
+/// Notes that it has just proved who it is.
+pub(in crate::domain) fn used(cx: &Cx<'_>, id: &ClientId) {
+    last_seen::note(cx, Who::Client(id.clone()));
 }
 
 /// Keeps a client.

@@ -2,15 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Client, GrantType};
+use super::{Client, GrantType, Outgoing};
 use crate::crypto::jws::Algorithm;
 use crate::domain::access::Roles;
 use crate::domain::organizations;
+use crate::domain::seen::{self, Who};
 use crate::kernel::{ClientId, Digest, Fault, OrgId, Timestamp};
 use crate::store::{Record, Table, Tx, View};
 
 const CLIENTS: Table<ClientId, ClientRecord> = Table::named("clients");
 const CLIENTS_BY_ORG: Table<(OrgId, ClientId), ()> = Table::named("clients_by_org");
+const CLIENTS_COUNTED: Table<OrgId, CountRecord> = Table::named("clients_counted");
 const CLIENTS_GONE: Table<ClientId, Timestamp> = Table::named("clients_gone");
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,6 +22,7 @@ struct ClientRecord {
     name: String,
     description: String,
     secret: Option<Digest>,
+    outgoing: Option<Outgoing>,
     roles: Roles,
     grants: Vec<GrantType>,
     scopes: Vec<String>,
@@ -36,6 +39,14 @@ impl Record for ClientRecord {
     const VERSION: u8 = 1;
 }
 
+/// How many clients an organization has.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct CountRecord(u32);
+
+impl Record for CountRecord {
+    const VERSION: u8 = 1;
+}
+
 impl ClientRecord {
     fn of(self, id: &ClientId) -> Client {
         Client {
@@ -45,6 +56,7 @@ impl ClientRecord {
             name: self.name,
             description: self.description,
             secret: self.secret,
+            outgoing: self.outgoing,
             roles: self.roles,
             grants: self.grants,
             scopes: self.scopes,
@@ -89,6 +101,7 @@ pub(super) fn put(tx: &Tx<'_>, client: &Client) -> Result<(), Fault> {
         name: client.name.clone(),
         description: client.description.clone(),
         secret: client.secret,
+        outgoing: client.outgoing,
         roles: client.roles,
         grants: client.grants.clone(),
         scopes: client.scopes.clone(),
@@ -106,6 +119,12 @@ pub(super) fn put(tx: &Tx<'_>, client: &Client) -> Result<(), Fault> {
         }
         let key = (client.organization.clone(), client.id.clone());
         tx.put(&CLIENTS_BY_ORG, &key, &())?;
+        let counted = counted(tx, &client.organization)?.saturating_add(1);
+        tx.put(
+            &CLIENTS_COUNTED,
+            &client.organization,
+            &CountRecord(counted),
+        )?;
     }
     tx.put(&CLIENTS, &client.id, &record)
 }
@@ -115,8 +134,19 @@ pub(super) fn remove(tx: &Tx<'_>, client: &Client, now: Timestamp) -> Result<(),
     tx.remove(&CLIENTS_BY_ORG, &key)?;
     tx.remove(&CLIENTS, &client.id)?;
     tx.put(&CLIENTS_GONE, &client.id, &now)?;
+    seen::forget(tx, &Who::Client(client.id.clone()))?;
+    match counted(tx, &client.organization)?.saturating_sub(1) {
+        0 => _ = tx.remove(&CLIENTS_COUNTED, &client.organization)?,
+        left => tx.put(&CLIENTS_COUNTED, &client.organization, &CountRecord(left))?,
+    }
     organizations::leave(tx, &client.organization)?;
     Ok(())
+}
+
+/// How many clients the organization has.
+pub(super) fn counted(tx: &Tx<'_>, organization: &OrgId) -> Result<u32, Fault> {
+    let counted = tx.get(&CLIENTS_COUNTED, organization)?;
+    Ok(counted.map_or(0, |CountRecord(count)| count))
 }
 
 /// More clients than one organization has.

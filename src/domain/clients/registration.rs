@@ -2,11 +2,14 @@
 //!
 //! Deleting one also ends its tokens, which stand a tier above: `admin` does both in one transaction.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::redirect::{self, URIS_MAX};
 use super::{
-    ACCESS_SECONDS_MAX, CUSTOMER, Client, DEFAULT_SCOPES, GrantType, find, records, secret,
+    ACCESS_SECONDS_MAX, AGENT, CUSTOMER, Client, DEFAULT_SCOPES, GrantType, Outgoing, find,
+    records, secret,
 };
 use crate::crypto::jws::Algorithm;
 use crate::domain::access::{Action, By, Denied, Role, Roles};
@@ -82,9 +85,12 @@ pub enum Error {
     /// It cannot be as it is told to be.
     #[error("{0}")]
     Invalid(String),
-    /// The customers' client stays.
-    #[error("the client `{CUSTOMER}` is what customers' apps have built in: it stays")]
+    /// The customers' and the agents' clients stay.
+    #[error("the clients `{CUSTOMER}` and `{AGENT}` are what apps have built in: they stay")]
     Kept,
+    /// The organization has as many as it may.
+    #[error("an organization has at most {CLIENTS_PER_ORGANIZATION} clients: remove some first")]
+    Full,
     /// The caller may not.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -114,13 +120,17 @@ pub fn register(
     }
     new.facts.lay_over(&mut client);
     new.facts.usual(&mut client);
-    check(by, &client, &new.facts)?;
+    check(&client, &new.facts)?;
+    by.may_grant(client.roles)?;
     cx.write(|tx| {
         if !by.sees(organization) || !organizations::exists(tx, organization)? {
             return Ok(Verdict::Discard(Error::NoOrganization));
         }
         if records::is_taken(tx, &client.id)? {
             return Ok(Verdict::Discard(Error::Taken(client.id.clone())));
+        }
+        if records::counted(tx, organization)? >= CLIENTS_PER_ORGANIZATION {
+            return Ok(Verdict::Discard(Error::Full));
         }
         records::put(tx, &client)?;
         tell(tx, cx, by, "client.registered", &client)?;
@@ -143,8 +153,11 @@ pub fn update(cx: &Cx<'_>, by: &By, id: &ClientId, facts: &Facts) -> Result<Clie
         if let Err(error) = give_secret(cx.appliance, &mut client, facts) {
             return Ok(Verdict::Discard(error));
         }
-        if let Err(error) = check(by, &client, facts) {
+        if let Err(error) = check(&client, facts) {
             return Ok(Verdict::Discard(error));
+        }
+        if let Err(denied) = by.may_change(id, before.roles, client.roles) {
+            return Ok(Verdict::Discard(denied.into()));
         }
         records::put(tx, &client)?;
         tell(tx, cx, by, "client.changed", &client)?;
@@ -153,21 +166,41 @@ pub fn update(cx: &Cx<'_>, by: &By, id: &ClientId, facts: &Facts) -> Result<Clie
     })
 }
 
-/// Gives a client a new secret; the one before is good for nothing from here on.
-pub fn rotate_secret(cx: &Cx<'_>, by: &By, id: &ClientId) -> Result<Registered, Error> {
+/// Gives a client a new secret. The one before is good for `overlap` longer, which may be nothing, and the one before
+/// that for nothing any more.
+pub fn rotate_secret(
+    cx: &Cx<'_>,
+    by: &By,
+    id: &ClientId,
+    overlap: Duration,
+) -> Result<Registered, Error> {
     by.may(Action::ManageClients)?;
+    if overlap > Duration::from_secs(OVERLAP_SECONDS_MAX) {
+        let told =
+            format!("two secrets of a client are good for at most {OVERLAP_SECONDS_MAX} seconds");
+        return Err(Error::Invalid(told));
+    }
     let secret = secret::draw(cx);
     let client = cx.write(|tx| {
         let mut client = match found(tx, by, id)? {
             Ok(client) => client,
             Err(error) => return Ok(Verdict::Discard(error)),
         };
-        if client.is_public() {
+        let Some(before) = client.secret else {
             return Ok(Verdict::Discard(invalid("a public client has no secret")));
-        }
+        };
         client.secret = Some(secret::digest(cx.appliance, &secret));
+        client.outgoing = (!overlap.is_zero()).then(|| Outgoing {
+            secret: before,
+            until: cx.now.after(overlap),
+        });
         records::put(tx, &client)?;
-        tell(tx, cx, by, "client.secret_rotated", &client)?;
+        let action = if overlap.is_zero() {
+            "client.secret_rotated"
+        } else {
+            "client.secret_rotated_with_overlap"
+        };
+        tell(tx, cx, by, action, &client)?;
         Ok(Verdict::Commit(client))
     })?;
     Ok(Registered {
@@ -206,7 +239,7 @@ pub fn delete_within(
         Ok(client) => client,
         Err(error) => return Ok(Err(error)),
     };
-    if client.id.as_str() == CUSTOMER {
+    if is_built_in(&client) {
         return Ok(Err(Error::Kept));
     }
     records::remove(tx, &client, cx.now)?;
@@ -222,11 +255,15 @@ fn found(tx: &Tx<'_>, by: &By, id: &ClientId) -> Result<Result<Client, Error>, F
     };
     // Whoever changes an internal service's client could come as it and reach every organization, and others depend on
     // one that everybody signs in to.
-    let is_everyones = client.is_shared || client.id.as_str() == CUSTOMER;
+    let is_everyones = client.is_shared || is_built_in(&client);
     if (client.roles.has(Role::Service) || is_everyones) && !by.is_operator() {
         return Ok(Err(Error::Denied(Denied::OPERATOR_ONLY)));
     }
     Ok(Ok(client))
+}
+
+fn is_built_in(client: &Client) -> bool {
+    [CUSTOMER, AGENT].contains(&client.id.as_str())
 }
 
 fn blank(cx: &Cx<'_>, id: ClientId, organization: &OrgId) -> Client {
@@ -237,6 +274,7 @@ fn blank(cx: &Cx<'_>, id: ClientId, organization: &OrgId) -> Client {
         name: String::new(),
         description: String::new(),
         secret: None,
+        outgoing: None,
         roles: Roles::default(),
         grants: Vec::new(),
         scopes: DEFAULT_SCOPES.map(str::to_owned).to_vec(),
@@ -262,6 +300,7 @@ fn give_secret(appliance: &Appliance, client: &mut Client, facts: &Facts) -> Res
         return Err(invalid("a public client has no secret"));
     }
     client.secret = Some(secret::digest(appliance, chosen));
+    client.outgoing = None;
     Ok(())
 }
 
@@ -317,7 +356,7 @@ fn set_each<T: Clone + PartialEq>(to: &mut Vec<T>, given: Option<&[T]>) {
     }
 }
 
-fn check(by: &By, client: &Client, facts: &Facts) -> Result<(), Error> {
+fn check(client: &Client, facts: &Facts) -> Result<(), Error> {
     check_texts(client)?;
     check_uris("redirect URI", &client.redirect_uris)?;
     check_uris(
@@ -329,9 +368,6 @@ fn check(by: &By, client: &Client, facts: &Facts) -> Result<(), Error> {
     check_seconds(client)?;
     if client.roles.has(Role::Customer) {
         return Err(invalid("no client is a customer"));
-    }
-    if client.roles.has(Role::Service) && !by.is_operator() {
-        return Err(Error::Denied(Denied::OPERATOR_ONLY));
     }
     let chosen = facts.secret.as_ref().map(Secret::expose);
     if chosen.is_some_and(|chosen| !is_secret(chosen)) {
@@ -464,6 +500,10 @@ fn invalid(what: &str) -> Error {
     Error::Invalid(what.to_owned())
 }
 
+/// A week: long enough to reach every place a secret was copied to.
+pub const OVERLAP_SECONDS_MAX: u64 = 7 * 86_400;
+/// Each is looked at when they are listed.
+const CLIENTS_PER_ORGANIZATION: u32 = 1_000;
 const NAME_MAX: usize = 100;
 const DESCRIPTION_MAX: usize = 500;
 const SCOPES_MAX: usize = 32;

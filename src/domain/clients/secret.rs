@@ -21,11 +21,13 @@ pub fn digest(appliance: &Appliance, secret: &Secret<String>) -> Digest {
         .digest("client secret", secret.expose().as_bytes())
 }
 
-/// Whether `presented` is the client's secret. An unknown client costs the same work.
+/// Whether `presented` is the client's secret, or the one before while that is still good. An unknown client costs the
+/// same work.
 pub fn is_right(cx: &Cx<'_>, client: Option<&Client>, presented: &Secret<String>) -> bool {
     let presented = digest(cx.appliance, presented);
-    let kept = client
-        .and_then(|client| client.secret)
-        .unwrap_or(Digest::from_bytes([0; 32]));
-    kept == presented
+    let kept = client.and_then(|client| client.secret);
+    let outgoing = client.and_then(|client| client.outgoing);
+    let outgoing = outgoing.filter(|outgoing| cx.now < outgoing.until);
+    let is = |digest: Option<Digest>| digest.unwrap_or(Digest::from_bytes([0; 32])) == presented;
+    is(kept) | is(outgoing.map(|outgoing| outgoing.secret))
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{User, load, put, records};
 use crate::crypto::password;
-use crate::domain::access::{By, Role, Roles};
+use crate::domain::access::{By, Permissions, Role, Roles};
 use crate::domain::audit::{self, Event};
 use crate::domain::{Cx, organizations};
 use crate::kernel::{Fault, OrgId, Secret, UserId};
@@ -151,6 +151,10 @@ pub fn give_password_within(
     let Some(mut user) = load(tx, id)? else {
         return Ok(Err(Error::NotFound));
     };
+    if !user.has_password() {
+        let words = "an integration vouches for this person, who has no password";
+        return Ok(Err(invalid(words)));
+    }
     user.password.clone_from(&password.hash);
     user.password_expired = expired;
     user.password_changed_at = cx.now.to_millis();
@@ -180,7 +184,7 @@ pub fn list(cx: &Cx<'_>, organization: &OrgId) -> Result<Vec<User>, Fault> {
     records::of(&cx.view(), organization)
 }
 
-fn blank(cx: &Cx<'_>, id: &UserId, organization: &OrgId) -> User {
+pub(super) fn blank(cx: &Cx<'_>, id: &UserId, organization: &OrgId) -> User {
     let now = cx.now.to_millis();
     User {
         id: id.clone(),
@@ -203,6 +207,8 @@ fn blank(cx: &Cx<'_>, id: &UserId, organization: &OrgId) -> User {
         disabled: None,
         created_at: now,
         updated_at: now,
+        version: 0,
+        permissions: Permissions::default(),
     }
 }
 
@@ -295,7 +301,13 @@ fn check_name(name: &str) -> Result<(), Error> {
     }
 }
 
-fn tell(tx: &Tx<'_>, cx: &Cx<'_>, by: &By, action: &'static str, user: &User) -> Result<(), Fault> {
+pub(super) fn tell(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    by: &By,
+    action: &'static str,
+    user: &User,
+) -> Result<(), Fault> {
     let event = Event {
         action,
         by: by.who(),

@@ -2,9 +2,12 @@
 
 mod accounts;
 mod records;
+mod vouched;
 
 use super::Cx;
-use super::access::Roles;
+use super::access::{Action, Caller, Denied, Permissions, Roles, rules};
+use super::seen::{self, Who};
+use super::throttle::{self, Counter};
 use crate::kernel::{Fault, OrgId, Timestamp, UserId};
 use crate::store::Tx;
 
@@ -12,6 +15,7 @@ pub use accounts::{
     Details, Error, NewUser, Password, delete_within, enrolled, give_password_within, list,
     update_within,
 };
+pub use vouched::{Person, met, met_before};
 
 /// A person with an account.
 #[derive(Debug, Clone)]
@@ -44,7 +48,7 @@ pub struct User {
     pub locale: Option<String>,
     /// What it may be.
     pub roles: Roles,
-    /// The Argon2id hash of its password.
+    /// The Argon2id hash of its password; empty where it has none, because an integration vouches for it.
     pub password: String,
     /// Whether the password is good for nothing but being changed.
     pub password_expired: bool,
@@ -56,6 +60,17 @@ pub struct User {
     pub created_at: Timestamp,
     /// When anything of it was last changed.
     pub updated_at: Timestamp,
+    /// 0 at first, one more each time it is kept again.
+    pub version: u64,
+    /// What the platform that vouches for it, if one does, last let it do with integrations.
+    pub permissions: Permissions,
+}
+
+impl User {
+    /// Whether it can sign in with a password at all.
+    pub fn has_password(&self) -> bool {
+        !self.password.is_empty()
+    }
 }
 
 /// The number contract B knows the first user by.
@@ -64,6 +79,50 @@ pub const FIRST_DBID: u32 = 101;
 /// The user of that id.
 pub fn find(cx: &Cx<'_>, id: &UserId) -> Result<Option<User>, Fault> {
     records::get(&cx.view(), id)
+}
+
+/// What internal services are told of a person besides the account itself.
+#[derive(Debug)]
+pub struct Account {
+    /// The account.
+    pub user: User,
+    /// Whether its password is not looked at for strangers now, because too many were wrong.
+    pub is_locked: bool,
+    /// When the person was last here, if ever.
+    pub last_seen_at: Option<Timestamp>,
+}
+
+/// Why an account is not shown.
+#[derive(Debug, thiserror::Error)]
+pub enum Unseen {
+    /// There is none of that id.
+    #[error("there is no such user")]
+    NotFound,
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Something of ours broke.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Everything about the user of that id.
+pub fn read(cx: &Cx<'_>, caller: &Caller, id: &UserId) -> Result<Account, Unseen> {
+    rules::may(caller, Action::ReadUsers)?;
+    let user = find(cx, id)?;
+    let user = user.filter(|user| rules::sees(caller, &user.organization));
+    let user = user.ok_or(Unseen::NotFound)?;
+    let wrong = throttle::peek(&cx.view(), cx.now, Counter::WrongPasswords(id))?;
+    Ok(Account {
+        is_locked: wrong >= cx.policy().passwords.wrong_per_account_per_day,
+        last_seen_at: seen::last(cx, &Who::User(id.clone()))?,
+        user,
+    })
+}
+
+/// Notes that somebody has just signed in, or goes on being signed in.
+pub(in crate::domain) fn is_here(cx: &Cx<'_>, id: &UserId) {
+    seen::note(cx, Who::User(id.clone()));
 }
 
 /// The user of that id, as the transaction sees it.

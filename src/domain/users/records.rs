@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::User;
-use crate::domain::access::Roles;
+use crate::domain::access::{Permissions, Roles};
 use crate::domain::organizations;
+use crate::domain::seen::{self, Who};
 use crate::kernel::{Fault, OrgId, Timestamp, UserId};
 use crate::store::{Record, Table, Tx, View};
 
@@ -41,6 +42,8 @@ struct UserRecord {
     disabled: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    version: u64,
+    permissions: Permissions,
 }
 
 impl Record for UserRecord {
@@ -74,6 +77,8 @@ impl UserRecord {
             disabled: self.disabled,
             created_at: self.created_at,
             updated_at: self.updated_at,
+            version: self.version,
+            permissions: self.permissions,
         }
     }
 }
@@ -98,6 +103,7 @@ pub(super) fn named(
 }
 
 pub(super) fn put(tx: &Tx<'_>, user: &User) -> Result<(), Fault> {
+    let before = tx.get(&USERS, &user.id)?;
     let record = UserRecord {
         organization: user.organization.clone(),
         name: user.name.clone(),
@@ -118,8 +124,10 @@ pub(super) fn put(tx: &Tx<'_>, user: &User) -> Result<(), Fault> {
         disabled: user.disabled,
         created_at: user.created_at,
         updated_at: user.updated_at,
+        version: before.as_ref().map_or(0, |before| before.version + 1),
+        permissions: user.permissions,
     };
-    if tx.get(&USERS, &user.id)?.is_none() {
+    if before.is_none() {
         if !organizations::enter(tx, &user.organization)? {
             return Err(Fault::internal("a user of no organization"));
         }
@@ -129,6 +137,18 @@ pub(super) fn put(tx: &Tx<'_>, user: &User) -> Result<(), Fault> {
     let name = by_name(&user.organization, &user.name);
     tx.put(&USERS_BY_NAME, &name, &user.id)?;
     tx.put(&USERS, &user.id, &record)
+}
+
+/// The same as the transaction sees it.
+pub(super) fn load_named(
+    tx: &Tx<'_>,
+    organization: &OrgId,
+    name: &str,
+) -> Result<Option<User>, Fault> {
+    let Some(id) = tx.get(&USERS_BY_NAME, &by_name(organization, name))? else {
+        return Ok(None);
+    };
+    load(tx, &id)
 }
 
 /// The highest number any user has or had, 0 before the first.
@@ -157,6 +177,7 @@ pub(super) fn of(view: &View<'_>, organization: &OrgId) -> Result<Vec<User>, Fau
 pub(super) fn remove(tx: &Tx<'_>, user: &User) -> Result<(), Fault> {
     tx.remove(&USERS_BY_NAME, &by_name(&user.organization, &user.name))?;
     tx.remove(&USERS, &user.id)?;
+    seen::forget(tx, &Who::User(user.id.clone()))?;
     organizations::leave(tx, &user.organization)?;
     Ok(())
 }
