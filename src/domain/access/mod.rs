@@ -115,6 +115,31 @@ impl Roles {
             .collect()
     }
 
+    /// The set in as few words as say it: what a higher role of it implies is left out.
+    pub fn shortest_names(self) -> Vec<&'static str> {
+        let implied = |role: &Role| {
+            ROLES
+                .iter()
+                .any(|(other, ..)| self.has(*other) && other.implied().contains(role))
+        };
+        ROLES
+            .iter()
+            .filter(|(role, ..)| self.has(*role) && !implied(role))
+            .map(|(_, name, _)| *name)
+            .collect()
+    }
+
+    /// The roles of both sets.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether every role of the set is also one of `other`.
+    pub fn is_within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
     /// Whether the set has `role`.
     pub fn has(self, role: Role) -> bool {
         self.0 & role.bit() != 0
@@ -256,10 +281,11 @@ impl Caller {
         self.vouched.as_ref()
     }
 
-    /// Whether the platform of an integration lets the caller do this with integrations; administrators always may.
-    pub fn is_permitted(&self, permission: Permission) -> bool {
-        let by_platform = |vouched: &Vouched| vouched.permissions.has(permission);
-        self.roles.has(Role::Admin) || self.vouched.as_ref().is_some_and(by_platform)
+    /// Whether the platform behind this integration lets the caller do this with it. Its word is about the one
+    /// integration that vouched for the caller, not about others of the organization.
+    pub fn is_permitted(&self, permission: Permission, integration: &ApplicationId) -> bool {
+        let vouched = self.vouched.as_ref();
+        vouched.is_some_and(|it| it.by == *integration && it.permissions.has(permission))
     }
 }
 
@@ -268,6 +294,7 @@ impl Caller {
 pub struct By {
     who: String,
     reach: Option<(OrgId, Roles)>,
+    client: Option<ClientId>,
 }
 
 impl By {
@@ -276,12 +303,17 @@ impl By {
         Self {
             who: "operator".into(),
             reach: None,
+            client: None,
         }
     }
 
     /// The bearer of a token.
     pub fn caller(caller: &Caller) -> Self {
-        Self::subject(&caller.subject, &caller.organization, caller.roles)
+        let by = Self::subject(&caller.subject, &caller.organization, caller.roles);
+        Self {
+            client: Some(caller.client.clone()),
+            ..by
+        }
     }
 
     /// Someone who has proved in another way who it is.
@@ -289,6 +321,7 @@ impl By {
         Self {
             who: subject.sub(),
             reach: Some((organization.clone(), roles)),
+            client: None,
         }
     }
 
@@ -308,6 +341,23 @@ impl By {
             None => Ok(()),
             Some((_, roles)) => rules::allows(*roles, action),
         }
+    }
+
+    /// Whether it may hand out these roles: nobody grants what they do not hold.
+    pub fn may_grant(&self, granted: Roles) -> Result<(), Denied> {
+        match &self.reach {
+            None => Ok(()),
+            Some((_, held)) => rules::grants(*held, granted),
+        }
+    }
+
+    /// Whether it may change what `client` may be: nobody raises the client they come as.
+    pub fn may_change(&self, client: &ClientId, from: Roles, to: Roles) -> Result<(), Denied> {
+        let is_own = self.client.as_ref() == Some(client);
+        if is_own && !to.is_within(from) {
+            return Err(Denied::OWN_CLIENT);
+        }
+        self.may_grant(to)
     }
 
     /// Whether what belongs to `owner` exists for it; another organization's is a 404.
@@ -341,6 +391,43 @@ mod tests {
         );
         assert_eq!(Roles::from_authorities(["ROLE_agent"]), None);
         assert!(!Roles::of(&[Role::Service]).has(Role::Admin));
+    }
+
+    #[test]
+    fn a_set_is_shown_without_what_a_higher_role_implies() {
+        let rows: [(&[Role], &[&str]); 5] = [
+            (&[Role::Admin], &["Admin"]),
+            (
+                &[Role::Agent, Role::Supervisor, Role::ClientService],
+                &["ClientService", "Supervisor"],
+            ),
+            (&[Role::Agent], &["Agent"]),
+            (&[Role::Service, Role::Agent], &["Agent", "Service"]),
+            (&[], &[]),
+        ];
+        for (roles, shown) in rows {
+            assert_eq!(Roles::of(roles).shortest_names(), shown);
+        }
+    }
+
+    #[test]
+    fn s5_nobody_raises_the_client_they_come_as() {
+        let (agent, admin) = (Roles::of(&[Role::Agent]), Roles::of(&[Role::Admin]));
+        let own: ClientId = "own".parse().unwrap();
+        let by = By {
+            client: Some(own.clone()),
+            ..By::subject(
+                &Subject::Client(own.clone()),
+                &"o".parse().unwrap(),
+                Roles::of(&[Role::Admin]),
+            )
+        };
+        assert_eq!(by.may_change(&own, agent, admin), Err(Denied::OWN_CLIENT));
+        assert_eq!(by.may_change(&own, admin, agent), Ok(()));
+        assert_eq!(by.may_change(&own, admin, admin), Ok(()));
+        let other = "other".parse().unwrap();
+        assert_eq!(by.may_change(&other, agent, admin), Ok(()));
+        assert_eq!(By::operator().may_change(&own, agent, admin), Ok(()));
     }
 
     #[test]

@@ -39,9 +39,19 @@ impl Denied {
     /// What reaches every organization is made and changed by whoever holds the machine.
     pub const OPERATOR_ONLY: Self =
         Self("only the operator may make or change the client of an internal service");
+
+    /// Why a feature of the domain refuses whom the table of roles lets in.
+    pub(in crate::domain) const fn of(why: &'static str) -> Self {
+        Self(why)
+    }
+
+    /// A client that raised itself would not have needed anybody's leave.
+    pub const OWN_CLIENT: Self =
+        Self("nobody gives the client they come as a role it does not have");
 }
 
 const LACKS_ROLE: Denied = Denied("Access is denied");
+const NOT_HELD: Denied = Denied("nobody gives a role they do not hold");
 const OTHER_ORGANIZATION: Denied = Denied("only an internal service may name another organization");
 
 /// Whether the caller's roles allow the action.
@@ -72,6 +82,26 @@ pub(super) fn allows(roles: Roles, action: Action) -> Result<(), Denied> {
     }
 }
 
+/// Whether whoever holds these roles may hand out those. Administrators make the backends of their organization, whose
+/// role they do not hold; an internal service may be anything but make another one.
+pub(super) fn grants(held: Roles, granted: Roles) -> Result<(), Denied> {
+    if granted.has(Role::Service) {
+        return Err(Denied::OPERATOR_ONLY);
+    }
+    let others = if held.has(Role::Service) {
+        Roles::of(&[Role::ClientService, Role::Admin])
+    } else if held.has(Role::Admin) {
+        Roles::of(&[Role::ClientService])
+    } else {
+        Roles::default()
+    };
+    if granted.is_within(held.and(others)) {
+        Ok(())
+    } else {
+        Err(NOT_HELD)
+    }
+}
+
 /// The organization a request acts in: the caller's own, or for an internal service the one it names.
 pub fn organization<'c>(caller: &'c Caller, named: Option<&'c OrgId>) -> Result<&'c OrgId, Denied> {
     match named {
@@ -90,6 +120,9 @@ pub fn sees(caller: &Caller, owner: &OrgId) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
     use crate::domain::Front;
     use crate::domain::access::Subject;
@@ -151,6 +184,54 @@ mod tests {
             assert!(may(&caller(&[role]), Action::ManageClients).is_ok());
         }
     }
+
+    #[test]
+    fn s5_nobody_grants_what_they_do_not_hold() {
+        use Role::{Admin, Agent, ClientService, Customer, Service, Supervisor};
+        let rows: [(Role, &[Role]); 6] = [
+            (Customer, &[Customer]),
+            (ClientService, &[ClientService]),
+            (Agent, &[Agent]),
+            (Supervisor, &[Agent, Supervisor]),
+            (Admin, &[ClientService, Agent, Supervisor, Admin]),
+            (Service, &[ClientService, Agent, Supervisor, Admin]),
+        ];
+        for (held, allowed) in rows {
+            for granted in [Customer, ClientService, Agent, Supervisor, Admin, Service] {
+                let may = grants(Roles::of(&[held]), Roles::of(&[granted]));
+                assert_eq!(
+                    may.is_ok(),
+                    allowed.contains(&granted),
+                    "{held:?} {granted:?}"
+                );
+            }
+            assert_eq!(grants(Roles::of(&[held]), Roles::default()), Ok(()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn s5_no_chain_of_grants_reaches_further_than_its_first_link(chain in vec(0_u8..64, 1..12)) {
+            let mut held = Roles::of(&[Role::Admin, Role::ClientService]);
+            let reach = held;
+            for bits in chain {
+                let roles = Roles::of(&EVERY.into_iter().filter(|role| bits & (1 << *role as u8) != 0).collect::<Vec<_>>());
+                if grants(held, roles).is_ok() {
+                    prop_assert!(roles.is_within(reach), "{:?}", roles.names());
+                    held = roles;
+                }
+            }
+        }
+    }
+
+    const EVERY: [Role; 6] = [
+        Role::Customer,
+        Role::ClientService,
+        Role::Agent,
+        Role::Supervisor,
+        Role::Admin,
+        Role::Service,
+    ];
 
     #[test]
     fn only_an_internal_service_reaches_another_organization() {
