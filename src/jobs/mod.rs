@@ -1,14 +1,18 @@
-//! The background loop: remove what has expired, rotate keys, verify what is stored, watch the clock. It takes the appliance's
-//! clock, so tests move time and poke it.
+//! The background loops: remove what has expired, keep who was seen, rotate keys, verify what is stored, watch the
+//! clock; and in `outbox`, take messages away. They take the appliance's clock, so tests move time and poke them.
+
+pub mod outbox;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::domain::{Appliance, signing, sweep};
 use crate::kernel::Fault;
+
+pub use outbox::{Couriers, Doorbell};
 
 /// How long the loop rests when nothing is left to do.
 const REST: Duration = Duration::from_mins(1);
@@ -30,12 +34,29 @@ pub async fn run(appliance: Arc<Appliance>) {
             }
             Err(fault) => tracing::error!("sweeping: {fault}"),
         }
+        if let Err(fault) = keep_seen(&appliance).await {
+            tracing::error!("keeping when clients and people were last seen: {fault}");
+        }
         if let Err(fault) = rotate_once(&appliance).await {
             tracing::error!("keeping the signing keys: {fault}");
         }
         sleep(REST).await;
     }
 }
+
+/// Whoever hung up may have left a request behind that waits for an upstream: what that did is to be kept.
+pub async fn settled(appliance: &Appliance, patience: Duration) {
+    let waited = async {
+        while appliance.waits_outside() {
+            sleep(LOOK_AGAIN).await;
+        }
+    };
+    if timeout(patience, waited).await.is_err() {
+        tracing::warn!("a request that waits for an upstream was not settled in time");
+    }
+}
+
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Verifies every record and every count, soon after the start and then once a day, and reports damage by table and key.
 pub async fn scrub(appliance: Arc<Appliance>) {
@@ -80,6 +101,21 @@ pub async fn rotate_once(appliance: &Arc<Appliance>) -> Result<(), Fault> {
     // Making a key takes as long as hundreds of requests do.
     let kept = spawn_blocking(move || signing::keep(&appliance.own_context())).await;
     kept.unwrap_or_else(|panic| Err(Fault::internal("a background thread").because(panic)))
+}
+
+/// When clients and people were last seen is durable when this returns.
+pub async fn keep_seen(appliance: &Appliance) -> Result<(), Fault> {
+    loop {
+        let (noted, mark) = {
+            let cx = appliance.own_context();
+            (sweep::keep_seen(&cx, BATCH)?, cx.awaited())
+        };
+        appliance.store().durable(mark).await?;
+        sweep::kept(appliance, &noted);
+        if noted.len() < BATCH {
+            return Ok(());
+        }
+    }
 }
 
 /// One batch: what has expired is gone, durably, when this returns. Returns how much was looked at.
