@@ -4,17 +4,51 @@ use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Method};
+use reqwest::{Certificate, Client, ClientBuilder, Method, Response};
 
 /// A client that trusts `root` (PEM) and nothing else.
 pub fn trusting(root: &[u8]) -> Result<Client, reqwest::Error> {
-    Client::builder()
+    bounded(Duration::from_secs(30))
         .tls_certs_only(Certificate::from_pem_bundle(root)?)
         .connect_timeout(Duration::from_secs(5))
-        .timeout(Duration::from_secs(30))
+        .build()
+}
+
+/// A client for HTTPS that trusts what the system trusts, and `authority` (PEM) if there is one.
+pub fn reaching(authority: Option<&[u8]>, timeout: Duration) -> Result<Client, NoAnswer> {
+    let mut client = bounded(timeout).https_only(true);
+    if let Some(pem) = authority {
+        client = client.tls_certs_merge(Certificate::from_pem_bundle(pem)?);
+    }
+    Ok(client.build()?)
+}
+
+/// A client for plain HTTP, which works where no certificates are installed.
+pub fn in_the_clear(timeout: Duration) -> Result<Client, NoAnswer> {
+    Ok(bounded(timeout).tls_certs_only([]).build()?)
+}
+
+fn bounded(timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        .connect_timeout(timeout)
+        .timeout(timeout)
         .redirect(Policy::none())
         .no_proxy()
-        .build()
+}
+
+/// The first `most` bytes of a body at most; `None` if it is longer.
+pub async fn read_at_most(
+    mut response: Response,
+    most: usize,
+) -> Result<Option<Vec<u8>>, NoAnswer> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > most {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
 }
 
 /// One server, asked in plain values, so that nobody else need know which library carries them.

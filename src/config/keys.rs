@@ -8,9 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::couriers::{self, CONTENT_TYPES, COURIERS, CourierDraft, METHODS, SMTP_TLS};
 use super::problem::{Place, nearest};
 use super::{Config, Format, Level};
-use crate::kernel::BaseUrl;
+use crate::kernel::{BaseUrl, Secret};
 
 /// One setting.
 pub(super) struct Key {
@@ -40,8 +41,16 @@ enum Kind {
     Url(fn(&mut Draft, BaseUrl)),
     Hosts(fn(&mut Draft, Vec<String>)),
     Credential(fn(&mut Draft, String)),
-    Level(fn(&mut Draft, Level)),
-    Format(fn(&mut Draft, Format)),
+    /// One of some words.
+    Word(fn() -> Vec<&'static str>, fn(&mut Draft, &str) -> bool),
+    /// A text of some form, described in words.
+    Text(&'static str, fn(&mut Draft, &str) -> bool),
+    /// Several of them.
+    Texts(&'static str, fn(&mut Draft, &[&str]) -> bool),
+    /// A text that is never repeated.
+    Secret(fn(&mut Draft, &str) -> bool),
+    /// Headers, whose values are never repeated.
+    Headers(fn(&mut Draft, &[&str]) -> bool),
 }
 
 /// A value as it was written, before anyone asked what it means.
@@ -63,6 +72,7 @@ pub(super) struct Draft {
     pub key: Option<PathBuf>,
     pub master_key: Option<PathBuf>,
     pub credential: Option<String>,
+    pub couriers: CourierDraft,
     /// The place that had the last word on each setting.
     pub places: BTreeMap<&'static str, Place>,
     /// Settings whose value was refused: nothing more is to be said about them.
@@ -87,6 +97,27 @@ const SECTIONS: &[(&str, &str)] = &[
     (
         "passwords",
         "What people's passwords must be, and how often they may be guessed at.",
+    ),
+    (
+        "codes",
+        "One-time codes: what they are, what takes them away, and how much they may cost.",
+    ),
+    (
+        "spool",
+        "The courier that writes messages into files, for a program of yours to take away.",
+    ),
+    (
+        "smtp",
+        "The courier that sends e-mail through your mail server.",
+    ),
+    (
+        "gateway",
+        "The courier that asks an HTTP gateway, for short and spoken messages above all.",
+    ),
+    ("keys", "How many key pairs are made for customers."),
+    (
+        "upstreams",
+        "Which contact centers may be asked, and how long for an answer.",
     ),
     ("limits", "How much is taken on at once."),
     ("log", "What is written to the log."),
@@ -296,6 +327,346 @@ pub(super) const KEYS: &[Key] = &[
         doc: "Wrong passwords for one account looked at in a day from each browser or network it was signed in from.",
     },
     Key {
+        path: "codes.sms",
+        shown: Shown::Default("\"outbox\""),
+        kind: Kind::Word(
+            || names(COURIERS),
+            |draft, word| choose(COURIERS, word, &mut draft.couriers.sms),
+        ),
+        doc: "What takes short messages away: outbox (kept for the operator to read), spool or gateway.",
+    },
+    Key {
+        path: "codes.voice",
+        shown: Shown::Default("\"outbox\""),
+        kind: Kind::Word(
+            || names(COURIERS),
+            |draft, word| choose(COURIERS, word, &mut draft.couriers.voice),
+        ),
+        doc: "What takes spoken messages away: outbox (kept for the operator to read), spool or gateway.",
+    },
+    Key {
+        path: "codes.email",
+        shown: Shown::Default("\"outbox\""),
+        kind: Kind::Word(
+            || names(COURIERS),
+            |draft, word| choose(COURIERS, word, &mut draft.couriers.email),
+        ),
+        doc: "What takes e-mail away: outbox (kept for the operator to read), spool, smtp or gateway.",
+    },
+    Key {
+        path: "codes.sender",
+        shown: Shown::Default("\"Admit\""),
+        kind: Kind::Text("1 to 20 letters, digits and spaces", |draft, text| {
+            let sender = couriers::sender(text);
+            put(sender, &mut draft.config.policy.codes.sender)
+        }),
+        doc: "Who sends a code, as its text says, unless the request names somebody.",
+    },
+    Key {
+        path: "codes.length",
+        shown: Shown::Default("6"),
+        kind: Kind::Count(4, 8, |draft, value| {
+            draft.config.policy.codes.length = value;
+        }),
+        doc: "How many digits a code has.",
+    },
+    Key {
+        path: "codes.life_seconds",
+        shown: Shown::Default("600"),
+        kind: Kind::Seconds(60, 3_600, |draft, value| {
+            draft.config.policy.codes.life = value;
+        }),
+        doc: "How long a code is good, and how long its delivery is tried: ten minutes.",
+    },
+    Key {
+        path: "codes.sends_per_ten_minutes",
+        shown: Shown::Default("5"),
+        kind: Kind::Count(1, 100, |draft, value| {
+            draft.config.policy.codes.sends_per_ten_minutes = value;
+        }),
+        doc: "Messages one destination gets in ten minutes.",
+    },
+    Key {
+        path: "codes.sends_per_day",
+        shown: Shown::Default("10"),
+        kind: Kind::Count(1, 1_000, |draft, value| {
+            draft.config.policy.codes.sends_per_day = value;
+        }),
+        doc: "Messages one destination gets in a day.",
+    },
+    Key {
+        path: "codes.checks",
+        shown: Shown::Default("5"),
+        kind: Kind::Count(1, 10, |draft, value| {
+            draft.config.policy.codes.checks = value;
+        }),
+        doc: "Codes that are looked at for one verification.",
+    },
+    Key {
+        path: "codes.wrong_per_day",
+        shown: Shown::Default("10"),
+        kind: Kind::Count(1, 1_000, |draft, value| {
+            draft.config.policy.codes.wrong_per_day = value;
+        }),
+        doc: "Wrong codes that are looked at for one destination in a day, over all its verifications.",
+    },
+    Key {
+        path: "codes.per_organization_per_day",
+        shown: Shown::Default("1000"),
+        kind: Kind::Count(1, 1_000_000, |draft, value| {
+            draft.config.policy.codes.per_organization_per_day = value;
+        }),
+        doc: "Messages of one organization in a day. Every one may cost money.",
+    },
+    Key {
+        path: "codes.overall_per_day",
+        shown: Shown::Default("5000"),
+        kind: Kind::Count(1, 10_000_000, |draft, value| {
+            draft.config.policy.codes.overall_per_day = value;
+        }),
+        doc: "Messages of everybody in a day.",
+    },
+    Key {
+        path: "codes.unanswered_per_hour",
+        shown: Shown::Default("10"),
+        kind: Kind::Count(1, 1_000_000, |draft, value| {
+            draft.config.policy.codes.unanswered_per_hour = value;
+        }),
+        doc: "Messages an organization sends within an hour under one country prefix while hardly any of their codes comes back.",
+    },
+    Key {
+        path: "codes.allowed_prefixes",
+        shown: Shown::Default("[]"),
+        kind: Kind::Texts(
+            "a list of prefixes such as +30, of 1 to 7 digits",
+            |draft, texts| {
+                each(
+                    texts,
+                    couriers::prefix,
+                    &mut draft.config.policy.codes.allowed_prefixes,
+                )
+            },
+        ),
+        doc: "Country prefixes that are sent to, such as +30. Empty: all that are not denied.",
+    },
+    Key {
+        path: "codes.denied_prefixes",
+        shown: Shown::Default("[]"),
+        kind: Kind::Texts(
+            "a list of prefixes such as +30, of 1 to 7 digits",
+            |draft, texts| {
+                each(
+                    texts,
+                    couriers::prefix,
+                    &mut draft.config.policy.codes.denied_prefixes,
+                )
+            },
+        ),
+        doc: "Prefixes that are never sent to, besides those that always cost much.",
+    },
+    Key {
+        path: "codes.anonymous",
+        shown: Shown::Default("false"),
+        kind: Kind::Flag(|draft, value| draft.config.policy.codes.anonymous = value),
+        doc: "Whether whoever has no token may have codes sent and checked.",
+    },
+    Key {
+        path: "codes.anonymous_per_network_per_hour",
+        shown: Shown::Default("10"),
+        kind: Kind::Count(1, 1_000_000, |draft, value| {
+            draft.config.policy.codes.anonymous_per_network_per_hour = value;
+        }),
+        doc: "Messages sent in an hour for those without a token, from one network.",
+    },
+    Key {
+        path: "spool.folder",
+        shown: Shown::Example("\"/var/spool/admit\""),
+        kind: Kind::Path(|draft, value| draft.couriers.spool = Some(value)),
+        doc: "Where messages are put, one JSON file each. Unset: spool in the data folder. Whoever takes a file away removes it.",
+    },
+    Key {
+        path: "smtp.host",
+        shown: Shown::Example("\"mail.example.org\""),
+        kind: Kind::Text("a host name or address", |draft, text| {
+            keep(host_name(text), &mut draft.couriers.smtp.host)
+        }),
+        doc: "Your mail server. Its certificate must be for this name.",
+    },
+    Key {
+        path: "smtp.port",
+        shown: Shown::Example("587"),
+        kind: Kind::Count(1, 65_535, |draft, value| {
+            draft.couriers.smtp.port = u16::try_from(value).ok();
+        }),
+        doc: "Its port. Unset: 587, or 465 with implicit TLS, or 25 without TLS.",
+    },
+    Key {
+        path: "smtp.tls",
+        shown: Shown::Default("\"starttls\""),
+        kind: Kind::Word(
+            || names(SMTP_TLS),
+            |draft, word| choose(SMTP_TLS, word, &mut draft.couriers.smtp.tls),
+        ),
+        doc: "When TLS begins: starttls (nothing is sent to a server that does not offer it), implicit, or none.",
+    },
+    Key {
+        path: "smtp.user",
+        shown: Shown::Example("\"admit\""),
+        kind: Kind::Text("text on one line", |draft, text| {
+            keep(one_line(text), &mut draft.couriers.smtp.user)
+        }),
+        doc: "The user to sign in as, where the server wants one.",
+    },
+    Key {
+        path: "smtp.password",
+        shown: Shown::Example("\"secret\""),
+        kind: Kind::Secret(|draft, text| keep(secret(text), &mut draft.couriers.smtp.password)),
+        doc: "The user's password. Better kept in a file of its own.",
+    },
+    Key {
+        path: "smtp.password_file",
+        shown: Shown::Example("\"/etc/admit/smtp.password\""),
+        kind: Kind::Path(|draft, value| draft.couriers.smtp.password_file = Some(value)),
+        doc: "The file that holds the password instead; nobody else may read it.",
+    },
+    Key {
+        path: "smtp.from",
+        shown: Shown::Example("\"codes@example.org\""),
+        kind: Kind::Text(
+            "an e-mail address such as codes@example.org",
+            |draft, text| keep(couriers::mail_address(text), &mut draft.couriers.smtp.from),
+        ),
+        doc: "The address messages come from.",
+    },
+    Key {
+        path: "smtp.ehlo",
+        shown: Shown::Example("\"admit.example.org\""),
+        kind: Kind::Text("a host name", |draft, text| {
+            keep(domain_name(text), &mut draft.couriers.smtp.greeting)
+        }),
+        doc: "The name the server is greeted with. Unset: this machine's.",
+    },
+    Key {
+        path: "smtp.authority",
+        shown: Shown::Example("\"/etc/admit/mail-ca.pem\""),
+        kind: Kind::Path(|draft, value| draft.couriers.smtp.authority = Some(value)),
+        doc: "Certificates to trust besides the system's, in PEM.",
+    },
+    Key {
+        path: "smtp.timeout_seconds",
+        shown: Shown::Default("10"),
+        kind: Kind::Seconds(1, 60, |draft, value| {
+            draft.couriers.smtp.timeout = Some(value);
+        }),
+        doc: "How long one message may take, until it is tried again.",
+    },
+    Key {
+        path: "gateway.url",
+        shown: Shown::Example("\"https://sms.example.org/send\""),
+        kind: Kind::Text(
+            "an address such as https://sms.example.org/send",
+            |draft, text| keep(couriers::gateway_url(text), &mut draft.couriers.gateway.url),
+        ),
+        doc: "The gateway's address. Its query may hold the placeholders of gateway.body.",
+    },
+    Key {
+        path: "gateway.method",
+        shown: Shown::Default("\"POST\""),
+        kind: Kind::Word(
+            || names(METHODS),
+            |draft, word| choose(METHODS, word, &mut draft.couriers.gateway.method),
+        ),
+        doc: "How it is asked: POST, PUT or GET. GET has no body.",
+    },
+    Key {
+        path: "gateway.headers",
+        shown: Shown::Default("[]"),
+        kind: Kind::Headers(|draft, texts| {
+            each(texts, couriers::header, &mut draft.couriers.gateway.headers)
+        }),
+        doc: "Headers to send, such as \"X-Account: 42\".",
+    },
+    Key {
+        path: "gateway.authorization",
+        shown: Shown::Example("\"Bearer secret\""),
+        kind: Kind::Secret(|draft, text| {
+            keep(secret(text), &mut draft.couriers.gateway.authorization)
+        }),
+        doc: "The value of the Authorization header. Better kept in a file of its own.",
+    },
+    Key {
+        path: "gateway.authorization_file",
+        shown: Shown::Example("\"/etc/admit/gateway.authorization\""),
+        kind: Kind::Path(|draft, value| draft.couriers.gateway.authorization_file = Some(value)),
+        doc: "The file that holds that value instead; nobody else may read it.",
+    },
+    Key {
+        path: "gateway.content_type",
+        shown: Shown::Default("\"json\""),
+        kind: Kind::Word(
+            || names(CONTENT_TYPES),
+            |draft, word| {
+                choose(
+                    CONTENT_TYPES,
+                    word,
+                    &mut draft.couriers.gateway.content_type,
+                )
+            },
+        ),
+        doc: "The form of the body: json or form. Values are escaped accordingly.",
+    },
+    Key {
+        path: "gateway.body",
+        shown: Shown::Example("'{\"to\": \"{to}\", \"text\": \"{message}\"}'"),
+        kind: Kind::Text("text", |draft, text| {
+            keep(template(text), &mut draft.couriers.gateway.body)
+        }),
+        doc: "The body, with {to}, {message}, {code}, {locale}, {channel}, {id}, {sender} and {subject} where they belong. Unset: to and text.",
+    },
+    Key {
+        path: "gateway.authority",
+        shown: Shown::Example("\"/etc/admit/gateway-ca.pem\""),
+        kind: Kind::Path(|draft, value| draft.couriers.gateway.authority = Some(value)),
+        doc: "Certificates to trust besides the system's, in PEM.",
+    },
+    Key {
+        path: "gateway.timeout_seconds",
+        shown: Shown::Default("10"),
+        kind: Kind::Seconds(1, 60, |draft, value| {
+            draft.couriers.gateway.timeout = Some(value);
+        }),
+        doc: "How long one message may take, until it is tried again.",
+    },
+    Key {
+        path: "keys.per_organization_per_day",
+        shown: Shown::Default("500"),
+        kind: Kind::Count(1, 1_000_000, |draft, value| {
+            draft.config.policy.keys.per_organization_per_day = value;
+        }),
+        doc: "Key pairs one organization has made for it, or brings in, in a day.",
+    },
+    Key {
+        path: "upstreams.origins",
+        shown: Shown::Default("[]"),
+        kind: Kind::Texts(
+            "a list of origins such as https://127.0.0.1:9443",
+            |draft, texts| each(texts, origin, &mut draft.config.upstreams.origins),
+        ),
+        doc: "Exact origins that may be asked besides the vendors' own, also private ones: stand-ins, proxies of yours.",
+    },
+    Key {
+        path: "upstreams.authority",
+        shown: Shown::Example("\"/etc/admit/upstreams-ca.pem\""),
+        kind: Kind::Path(|draft, value| draft.config.upstreams.authority = Some(value)),
+        doc: "Certificates to trust besides the system's, in PEM.",
+    },
+    Key {
+        path: "upstreams.timeout_seconds",
+        shown: Shown::Default("5"),
+        kind: Kind::Seconds(1, 60, |draft, value| draft.config.upstreams.timeout = value),
+        doc: "How long one answer may take.",
+    },
+    Key {
         path: "limits.connections",
         shown: Shown::Default("16384"),
         kind: Kind::Count(1, 1_000_000, |draft, value| {
@@ -320,13 +691,19 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         path: "log.level",
         shown: Shown::Default("\"info\""),
-        kind: Kind::Level(|draft, value| draft.config.log.level = value),
+        kind: Kind::Word(
+            || names(&LEVELS),
+            |draft, word| choose(&LEVELS, word, &mut draft.config.log.level),
+        ),
         doc: "The least weight a line must have: error, warn, info, debug or trace.",
     },
     Key {
         path: "log.format",
         shown: Shown::Default("\"text\""),
-        kind: Kind::Format(|draft, value| draft.config.log.format = value),
+        kind: Kind::Word(
+            || names(&FORMATS),
+            |draft, word| choose(&FORMATS, word, &mut draft.config.log.format),
+        ),
         doc: "How a line is written: text for people, json for machines.",
     },
 ];
@@ -362,7 +739,7 @@ impl Key {
             Kind::Count(..) | Kind::Seconds(..) => {
                 text.parse().map_or_else(|_| as_text(), Raw::Whole)
             }
-            Kind::Hosts(_) | Kind::Addresses(_) => {
+            Kind::Hosts(_) | Kind::Addresses(_) | Kind::Texts(..) | Kind::Headers(_) => {
                 let items = text.split(',').map(str::trim);
                 let items = items.filter(|item| !item.is_empty());
                 Raw::List(items.map(|item| Raw::Text(item.to_owned())).collect())
@@ -371,8 +748,9 @@ impl Key {
             | Kind::Address(_)
             | Kind::Url(_)
             | Kind::Credential(_)
-            | Kind::Level(_)
-            | Kind::Format(_) => as_text(),
+            | Kind::Word(..)
+            | Kind::Text(..)
+            | Kind::Secret(_) => as_text(),
         }
     }
 
@@ -398,8 +776,12 @@ impl Key {
             Kind::Url(put) => raw.parsed().map(|value| put(draft, value)),
             Kind::Hosts(put) => raw.hosts().map(|value| put(draft, value)),
             Kind::Credential(put) => raw.plain_name().map(|value| put(draft, value)),
-            Kind::Level(put) => raw.word(&LEVELS).map(|value| put(draft, value)),
-            Kind::Format(put) => raw.word(&FORMATS).map(|value| put(draft, value)),
+            Kind::Word(_, put) | Kind::Text(_, put) | Kind::Secret(put) => {
+                raw.text().filter(|text| put(draft, text)).map(|_| ())
+            }
+            Kind::Texts(_, put) | Kind::Headers(put) => {
+                raw.texts().filter(|texts| put(draft, texts)).map(|_| ())
+            }
         };
         if taken.is_none() {
             draft.refused.push(self.path);
@@ -410,10 +792,13 @@ impl Key {
     }
 
     fn refusal(&self, raw: &Raw) -> String {
-        let mut said = format!("must be {}, not {}", self.expected(), raw.shown());
+        let expected = self.expected();
+        if matches!(self.kind, Kind::Secret(_) | Kind::Headers(_)) {
+            return format!("must be {expected}");
+        }
+        let mut said = format!("must be {expected}, not {}", raw.shown());
         let meant = match (&self.kind, raw) {
-            (Kind::Level(_), Raw::Text(text)) => nearest(text, words(&LEVELS)),
-            (Kind::Format(_), Raw::Text(text)) => nearest(text, words(&FORMATS)),
+            (Kind::Word(words, _), Raw::Text(text)) => nearest(text, words().into_iter()),
             _ => None,
         };
         if let Some(meant) = meant {
@@ -433,14 +818,74 @@ impl Key {
             Kind::Url(_) => "an address such as https://admit.example.org".to_owned(),
             Kind::Hosts(_) => "a list of host names and addresses".to_owned(),
             Kind::Credential(_) => "the name of a systemd credential".to_owned(),
-            Kind::Level(_) => format!("one of {}", words(&LEVELS).collect::<Vec<_>>().join(", ")),
-            Kind::Format(_) => format!("one of {}", words(&FORMATS).collect::<Vec<_>>().join(", ")),
+            Kind::Word(words, _) => format!("one of {}", words().join(", ")),
+            Kind::Text(expected, _) | Kind::Texts(expected, _) => expected.to_owned(),
+            Kind::Secret(_) => "text on one line".to_owned(),
+            Kind::Headers(_) => {
+                "a list of headers such as \"X-Account: 42\", none of which frames the request"
+                    .to_owned()
+            }
         }
     }
 }
 
-fn words<T>(of: &'static [(&'static str, T)]) -> impl Iterator<Item = &'static str> {
-    of.iter().map(|(word, _)| *word)
+fn names<T>(of: &'static [(&'static str, T)]) -> Vec<&'static str> {
+    of.iter().map(|(word, _)| *word).collect()
+}
+
+/// Puts what a word means in its place, if it means anything.
+fn choose<T: Copy>(of: &[(&str, T)], word: &str, place: &mut T) -> bool {
+    let meant = of.iter().find(|(known, _)| *known == word);
+    put(meant.map(|(_, meaning)| *meaning), place)
+}
+
+fn put<T>(value: Option<T>, place: &mut T) -> bool {
+    value.map(|value| *place = value).is_some()
+}
+
+fn keep<T>(value: Option<T>, place: &mut Option<T>) -> bool {
+    put(value.map(Some), place)
+}
+
+fn each<T>(texts: &[&str], read: fn(&str) -> Option<T>, place: &mut Vec<T>) -> bool {
+    put(texts.iter().map(|text| read(text)).collect(), place)
+}
+
+fn one_line(text: &str) -> Option<String> {
+    couriers::is_secret(text).then(|| text.to_owned())
+}
+
+fn secret(text: &str) -> Option<Secret<String>> {
+    one_line(text).map(Secret::new)
+}
+
+fn template(text: &str) -> Option<String> {
+    let fits = !text.is_empty() && !text.contains('\0') && text.len() <= 16 * 1024;
+    fits.then(|| text.to_owned())
+}
+
+fn origin(text: &str) -> Option<BaseUrl> {
+    let url: BaseUrl = text.parse().ok()?;
+    let (_, rest) = url.as_str().split_once("://")?;
+    (!rest.contains('/')).then_some(url)
+}
+
+fn host_name(text: &str) -> Option<String> {
+    let address = text.parse::<IpAddr>().map(|_| text.to_ascii_lowercase());
+    domain_name(text).or(address.ok())
+}
+
+/// A host name (RFC 1123 §2.1) in lower case.
+pub(super) fn domain_name(text: &str) -> Option<String> {
+    let label = |label: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        (1..=63).contains(&label.len())
+            && label.bytes().all(plain)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let fits = text.len() <= 253 && text.split('.').all(label);
+    fits.then(|| text.to_ascii_lowercase())
 }
 
 impl Raw {
@@ -492,18 +937,13 @@ impl Raw {
         self.list()?.iter().map(Self::parsed).collect()
     }
 
-    /// A host name (RFC 1123 §2.1) in lower case, or an address.
+    /// A host name in lower case, or an address.
     fn host(&self) -> Option<String> {
-        let text = self.text()?;
-        let label = |label: &str| {
-            let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-            (1..=63).contains(&label.len())
-                && label.bytes().all(plain)
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        };
-        let name = text.len() <= 253 && text.split('.').all(label);
-        (name || text.parse::<IpAddr>().is_ok()).then(|| text.to_ascii_lowercase())
+        host_name(self.text()?)
+    }
+
+    fn texts(&self) -> Option<Vec<&str>> {
+        self.list()?.iter().map(Self::text).collect()
     }
 
     fn plain_name(&self) -> Option<String> {
@@ -513,13 +953,6 @@ impl Raw {
         let fits =
             (1..=128).contains(&text.len()) && text.chars().all(plain) && !text.starts_with('.');
         fits.then(|| text.to_owned())
-    }
-
-    fn word<T: Copy>(&self, of: &[(&str, T)]) -> Option<T> {
-        let text = self.text()?;
-        of.iter()
-            .find(|(word, _)| *word == text)
-            .map(|(_, meaning)| *meaning)
     }
 
     fn shown(&self) -> String {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::keys::{Draft, KEYS, Key};
 use super::problem::{Place, Problem, nearest};
-use super::{Config, MASTER_KEY, MasterKeySource, Problems, Tls, file};
+use super::{Config, MASTER_KEY, MasterKeySource, Problems, Tls, couriers, file};
 
 /// What the command line says.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +57,7 @@ pub fn load(
         Ok(source) => draft.config.master_key = source,
         Err(problem) => problems.push(problem),
     }
+    draft.config.couriers = couriers::settle(&draft, credentials, &mut problems);
     Problems::none_of(problems)?;
     if let (Some(certificate), Some(key)) = (draft.certificate, draft.key) {
         draft.config.tls = Tls::Files { certificate, key };
@@ -178,7 +179,8 @@ fn not_above(
     })
 }
 
-fn problem(draft: &Draft, key: &'static str, what: String) -> Problem {
+/// A problem with a setting, where that was set.
+pub(super) fn problem(draft: &Draft, key: &'static str, what: String) -> Problem {
     let place = draft.places.get(key).cloned();
     Problem::new(
         place.unwrap_or_else(|| Place::Default(key.to_owned())),
@@ -213,11 +215,17 @@ const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
     use std::net::IpAddr;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::config::{Format, Level, Limits, example};
-    use crate::domain::policy::{PasswordPolicy, SessionPolicy};
+    use crate::config::{
+        ContentType, Courier, Couriers, Format, Gateway, Level, Limits, Method, Smtp, SmtpTls,
+        Upstreams, example,
+    };
+    use crate::domain::policy::{CodePolicy, PasswordPolicy, SessionPolicy};
+    use crate::kernel::Secret;
 
     const EXAMPLE: &str = include_str!("../../packaging/config/admit.toml");
 
@@ -271,7 +279,8 @@ mod tests {
             let mentioned = lines
                 .filter(|line| line.starts_with(&format!("{name} = ")))
                 .count();
-            assert_eq!(mentioned, 1, "{}", key.path);
+            let namesakes = KEYS.iter().filter(|key| key.parts().1 == name);
+            assert_eq!(mentioned, namesakes.count(), "{}", key.path);
         }
     }
 
@@ -302,7 +311,15 @@ mod tests {
 
     #[test]
     fn what_the_annotated_example_suggests_is_accepted() {
-        let text = uncommented("##").replace("master_key_credential", "#");
+        // Of two ways to say one thing the example shows both, and of files it shows none that is there.
+        let others = [
+            "master_key_credential",
+            "password_file",
+            "authorization_file",
+        ];
+        let text = others
+            .iter()
+            .fold(uncommented("##"), |text, other| text.replace(other, "#"));
         let config = Folder::new("suggested").load(text, &[]).unwrap();
         assert_eq!(config.public_url.unwrap().host(), "admit.example.org");
         assert!(matches!(config.tls, Tls::Files { .. }));
@@ -314,6 +331,10 @@ mod tests {
             config.policy.tickets.opens_before,
             Some(Duration::from_mins(15))
         );
+        assert_eq!(config.couriers.spool, PathBuf::from("/var/spool/admit"));
+        assert_eq!(config.couriers.smtp.unwrap().port, Some(587));
+        let body = config.couriers.gateway.unwrap().body;
+        assert_eq!(body, r#"{"to": "{to}", "text": "{message}"}"#);
     }
 
     #[test]
@@ -354,6 +375,51 @@ mod tests {
             min_length = 76
             wrong_per_account_per_day = 77
             wrong_per_known_place_per_day = 78
+            [codes]
+            sms = "gateway"
+            voice = "spool"
+            email = "smtp"
+            sender = "Ωmega 3"
+            length = 8
+            life_seconds = 79
+            sends_per_ten_minutes = 80
+            sends_per_day = 81
+            checks = 3
+            wrong_per_day = 83
+            per_organization_per_day = 84
+            overall_per_day = 85
+            unanswered_per_hour = 86
+            allowed_prefixes = ["+30", "+1"]
+            denied_prefixes = ["+3069000"]
+            anonymous = true
+            anonymous_per_network_per_hour = 87
+            [spool]
+            folder = "s"
+            [smtp]
+            host = "Mail.example"
+            port = 88
+            tls = "implicit"
+            user = "u"
+            password = "p w"
+            from = "c+d@e.example"
+            ehlo = "f.example"
+            authority = "m.pem"
+            timeout_seconds = 9
+            [gateway]
+            url = "https://g.example/x/?a={id}"
+            method = "PUT"
+            headers = ["X-A: b: c", "x-d:e"]
+            authorization = "Basic eA=="
+            content_type = "form"
+            body = "t={to}&m={message}"
+            authority = "g.pem"
+            timeout_seconds = 10
+            [keys]
+            per_organization_per_day = 91
+            [upstreams]
+            origins = ["https://127.0.0.1:9443"]
+            authority = "u.pem"
+            timeout_seconds = 11
             [limits]
             connections = 71
             connections_per_address = 0x48
@@ -414,6 +480,58 @@ mod tests {
             wrong_per_known_place_per_day: 78,
         };
         assert_eq!(config.policy.passwords, passwords);
+        let codes = CodePolicy {
+            length: 8,
+            life: Duration::from_secs(79),
+            sends_per_ten_minutes: 80,
+            sends_per_day: 81,
+            checks: 3,
+            wrong_per_day: 83,
+            per_organization_per_day: 84,
+            overall_per_day: 85,
+            unanswered_per_hour: 86,
+            allowed_prefixes: vec!["+30".into(), "+1".into()],
+            denied_prefixes: vec!["+3069000".into()],
+            anonymous: true,
+            anonymous_per_network_per_hour: 87,
+            sender: "Ωmega 3".into(),
+        };
+        assert_eq!(config.policy.codes, codes);
+        assert_eq!(config.policy.keys.per_organization_per_day, 91);
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let couriers = Couriers {
+            sms: Courier::Gateway,
+            voice: Courier::Spool,
+            email: Courier::Smtp,
+            spool: "s".into(),
+            smtp: Some(Smtp {
+                host: "mail.example".into(),
+                port: Some(88),
+                tls: SmtpTls::Implicit,
+                credentials: Some(("u".into(), secret("p w"))),
+                from: "c+d@e.example".into(),
+                authority: Some("m.pem".into()),
+                timeout: Duration::from_secs(9),
+                greeting: Some("f.example".into()),
+            }),
+            gateway: Some(Gateway {
+                url: "https://g.example/x/?a={id}".into(),
+                method: Method::Put,
+                headers: vec![("X-A".into(), secret("b: c")), ("x-d".into(), secret("e"))],
+                authorization: Some(secret("Basic eA==")),
+                content_type: ContentType::Form,
+                body: "t={to}&m={message}".into(),
+                authority: Some("g.pem".into()),
+                timeout: Duration::from_secs(10),
+            }),
+        };
+        assert_eq!(config.couriers, couriers);
+        let upstreams = Upstreams {
+            origins: vec!["https://127.0.0.1:9443".parse().unwrap()],
+            authority: Some("u.pem".into()),
+            timeout: Duration::from_secs(11),
+        };
+        assert_eq!(config.upstreams, upstreams);
         let limits = Limits {
             connections: 71,
             connections_per_address: 72,
@@ -482,7 +600,7 @@ mod tests {
             ("[sevrer]\nlisten = 1", "1:2: sevrer: is not a section; did you mean \"server\"?".into()),
             ("listen = \"127.0.0.1:1\"", "1:1: listen: is not a section; did you mean \"server.listen\"?".into()),
             ("[server]\ndata = \"x\"", "2:1: server.data: is not a setting; did you mean \"store.data\"?".into()),
-            ("[colours]\n", "1:2: colours: is not a section; there are server, tls, store, tickets, tokens, signing, sessions, passwords, limits, log".into()),
+            ("[colours]\n", "1:2: colours: is not a section; there are server, tls, store, tickets, tokens, signing, sessions, passwords, codes, spool, smtp, gateway, keys, upstreams, limits, log".into()),
             ("[log]\ncolour = true", "2:1: log.colour: is not a setting; [log] has level, format".into()),
             ("[log]\n\"a\\nb\" = true", "2:1: log.\"a\\nb\": is not a setting; [log] has level, format".into()),
             ("log = \"info\"", "1:1: log: must be a section: [log]".into()),
@@ -518,6 +636,49 @@ mod tests {
             ("[server]\nlisten = \"0.0.0.0:80\"\nplain_http = true", "2:10: server.listen: must be a loopback address when server.plain_http is on, not 0.0.0.0:80".into()),
             ("[store]\nmaster_key = \"m\"\nmaster_key_credential = \"c\"", "3:25: store.master_key_credential: cannot be set together with store.master_key".into()),
             ("[store]\nmaster_key_credential = \"c\"", "2:25: store.master_key_credential: needs systemd's CREDENTIALS_DIRECTORY, which is not set".into()),
+            ("[codes]\nsms = \"smpt\"", "2:7: codes.sms: must be one of outbox, spool, smtp, gateway, not \"smpt\"; did you mean \"smtp\"?".into()),
+            ("[codes]\nsms = \"smtp\"", "2:7: codes.sms: cannot be smtp, which takes e-mail only: choose outbox, spool or gateway".into()),
+            ("[codes]\nvoice = \"smtp\"", "2:9: codes.voice: cannot be smtp, which takes e-mail only: choose outbox, spool or gateway".into()),
+            ("[codes]\nemail = \"smtp\"", "2:9: codes.email: needs smtp.host as well".into()),
+            ("[codes]\nemail = \"gateway\"", "2:9: codes.email: needs gateway.url as well".into()),
+            ("[codes]\nlength = 3", "2:10: codes.length: must be a whole number from 4 to 8, not 3".into()),
+            ("[codes]\nlife_seconds = 3601", "2:16: codes.life_seconds: must be a whole number of seconds from 60 to 3600, not 3601".into()),
+            ("[codes]\nallowed_prefixes = [\"30\"]", "2:20: codes.allowed_prefixes: must be a list of prefixes such as +30, of 1 to 7 digits, not [\"30\"]".into()),
+            ("[codes]\ndenied_prefixes = [\"+12345678\"]", "2:19: codes.denied_prefixes: must be a list of prefixes such as +30, of 1 to 7 digits, not [\"+12345678\"]".into()),
+            ("[codes]\ndenied_prefixes = [\"+030\"]", "2:19: codes.denied_prefixes: must be a list of prefixes such as +30, of 1 to 7 digits, not [\"+030\"]".into()),
+            ("[codes]\nsender = \"see http://x\"", "2:10: codes.sender: must be 1 to 20 letters, digits and spaces, not \"see http://x\"".into()),
+            ("[codes]\nsender = \"twenty-one characters\"", "2:10: codes.sender: must be 1 to 20 letters, digits and spaces, not \"twenty-one characters\"".into()),
+            ("[smtp]\nhost = \"mail\"", "2:8: smtp.host: needs smtp.from as well".into()),
+            ("[smtp]\nhost = \"mail server\"", "2:8: smtp.host: must be a host name or address, not \"mail server\"".into()),
+            ("[smtp]\nport = 0", "2:8: smtp.port: must be a whole number from 1 to 65535, not 0".into()),
+            ("[smtp]\ntls = \"ssl\"", "2:7: smtp.tls: must be one of starttls, implicit, none, not \"ssl\"".into()),
+            ("[smtp]\nfrom = \"Codes <c@example.org>\"", "2:8: smtp.from: must be an e-mail address such as codes@example.org, not \"Codes <c@example.org>\"".into()),
+            ("[smtp]\nuser = \"u\"", "2:8: smtp.user: needs smtp.password or smtp.password_file as well".into()),
+            ("[smtp]\npassword = \"hunter2\"", "2:12: smtp.password: needs smtp.user as well".into()),
+            ("[smtp]\npassword = \"hunter\\n2\"", "2:12: smtp.password: must be text on one line".into()),
+            ("[smtp]\nuser = \"u\"\npassword = \"p\"\npassword_file = \"f\"", "4:17: smtp.password_file: cannot be set together with smtp.password".into()),
+            ("[smtp]\nuser = \"u\"\npassword_file = \"/nowhere/f\"", "3:17: smtp.password_file: /nowhere/f cannot be read: No such file or directory (os error 2)".into()),
+            ("[smtp]\nhost = \"mail\"\nfrom = \"a@b\"\ntls = \"none\"\nuser = \"u\"\npassword = \"p\"", "4:7: smtp.tls: would show the password to the network: choose starttls or implicit".into()),
+            ("[smtp]\nehlo = \"a b\"", "2:8: smtp.ehlo: must be a host name, not \"a b\"".into()),
+            ("[gateway]\nurl = \"ftp://x\"", "2:7: gateway.url: must be an address such as https://sms.example.org/send, not \"ftp://x\"".into()),
+            ("[gateway]\nurl = \"https://x/?a={two}\"", "2:7: gateway.url: must be an address such as https://sms.example.org/send, not \"https://x/?a={two}\"".into()),
+            ("[gateway]\nurl = \"https://{to}/?a={message}\"", "2:7: gateway.url: must be an address such as https://sms.example.org/send, not \"https://{to}/?a={message}\"".into()),
+            ("[gateway]\nmethod = \"get\"", "2:10: gateway.method: must be one of POST, PUT, GET, not \"get\"; did you mean \"GET\"?".into()),
+            ("[gateway]\nurl = \"https://x\"\nmethod = \"GET\"", "2:7: gateway.url: must hold {to} somewhere".into()),
+            ("[gateway]\nurl = \"https://x?to={to}\"\nmethod = \"GET\"", "2:7: gateway.url: must hold {message} or {code} somewhere".into()),
+            ("[gateway]\nurl = \"https://x?to={to}&c={code}\"\nmethod = \"GET\"\nbody = \"x\"", "4:8: gateway.body: cannot be sent by GET: put the values into the query of gateway.url".into()),
+            ("[gateway]\nurl = \"https://x\"\nbody = '{\"t\": \"{message}\"}'", "3:8: gateway.body: must hold {to} somewhere".into()),
+            ("[gateway]\nurl = \"https://x\"\nbody = '{\"to\": \"{to}\", \"t\": \"{message}\"'", "3:8: gateway.body: is not JSON once its placeholders are filled: choose another gateway.content_type, or mend it".into()),
+            ("[gateway]\nurl = \"https://x\"\nbody = '{\"to\": \"{to}\", \"t\": {code}}'", "3:8: gateway.body: has a placeholder outside quotation marks".into()),
+            ("[gateway]\nheaders = [\"X-Key hunter2\"]", "2:11: gateway.headers: must be a list of headers such as \"X-Account: 42\", none of which frames the request".into()),
+            ("[gateway]\nheaders = [\"Content-Length: 2\"]", "2:11: gateway.headers: must be a list of headers such as \"X-Account: 42\", none of which frames the request".into()),
+            ("[gateway]\nauthorization = 5", "2:17: gateway.authorization: must be text on one line".into()),
+            ("[gateway]\nauthorization = \"Bearer x\"\nauthorization_file = \"f\"", "3:22: gateway.authorization_file: cannot be set together with gateway.authorization".into()),
+            ("[gateway]\nurl = \"https://x\"\nauthorization = \"Bearer x\"\nheaders = [\"authorization: y\"]", "4:11: gateway.headers: names Authorization, which another setting of [gateway] sets".into()),
+            ("[gateway]\nurl = \"http://x\"\nauthorization = \"Bearer x\"", "2:7: gateway.url: would show the authorization to the network: use https".into()),
+            ("[upstreams]\norigins = [\"https://a/b\"]", "2:11: upstreams.origins: must be a list of origins such as https://127.0.0.1:9443, not [\"https://a/b\"]".into()),
+            ("[upstreams]\ntimeout_seconds = 0", "2:19: upstreams.timeout_seconds: must be a whole number of seconds from 1 to 60, not 0".into()),
+            ("[keys]\nper_organization_per_day = 0", format!("2:28: keys.per_organization_per_day: {COUNT}, not 0")),
             ("[server]\nlisten = ", "2:10: string values must be quoted, expected literal string".into()),
             ("[log]\nlevel = \"info\"\nlevel = \"warn\"", "3:1: duplicate key".into()),
             ("# ä\n[log] ö", "2:7: unexpected key or value, expected newline, `#`".into()),
@@ -577,6 +738,55 @@ mod tests {
             let said = with(Overrides::default(), &[(name, value)]).unwrap_err();
             assert_eq!(said, format!("{name}: {expected}"));
         }
+    }
+
+    #[test]
+    fn a_secret_is_read_from_a_file_that_nobody_else_may_read() {
+        let folder = Folder::new("secrets");
+        let file = folder.0.join("secret");
+        let set = |mode, text: &str| {
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        };
+        let name = file.display();
+        let text = format!(
+            "[smtp]\nhost = \"m\"\nfrom = \"a@b\"\nuser = \"u\"\npassword_file = \"{name}\"\n\
+            [gateway]\nurl = \"https://x\"\nauthorization_file = \"{name}\"\n"
+        );
+        set(0o600, "hunter two\n");
+        let config = folder.load(&text, &[]).unwrap();
+        let printed = format!("{config:?}");
+        assert!(!printed.contains("hunter"), "{printed}");
+        let (_, password) = config.couriers.smtp.unwrap().credentials.unwrap();
+        assert_eq!(password.expose(), "hunter two");
+        let authorization = config.couriers.gateway.unwrap().authorization.unwrap();
+        assert_eq!(authorization.expose(), "hunter two");
+        set(0o640, "hunter two\n");
+        let said = folder.load(&text, &[]).unwrap_err();
+        let what = "secret can be read by others (mode 640): run `chmod 600 secret`";
+        let expected = format!(
+            "admit.toml:5:17: smtp.password_file: {what}\nadmit.toml:8:22: gateway.authorization_file: {what}"
+        );
+        assert_eq!(said, expected);
+        let handed_over = [("CREDENTIALS_DIRECTORY", folder.0.to_str().unwrap())];
+        assert!(folder.load(&text, &handed_over).is_ok());
+        for content in ["", "\n", "a\nb\n", "a\tb"] {
+            set(0o600, content);
+            let said = folder.load(&text, &[]).unwrap_err();
+            assert!(said.contains("secret must hold one line of text"), "{said}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_repeated_in_a_message() {
+        let env = [
+            ("ADMIT_SMTP_PASSWORD", "hunter2\n"),
+            ("ADMIT_GATEWAY_AUTHORIZATION", "hunter2\n"),
+            ("ADMIT_GATEWAY_HEADERS", "X-Key hunter2"),
+        ];
+        let said = with(Overrides::default(), &env).unwrap_err();
+        assert_eq!(said.lines().count(), 3, "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
     }
 
     #[test]

@@ -9,11 +9,13 @@ use std::time::Duration;
 use crate::domain::policy::Policy;
 use crate::kernel::BaseUrl;
 
+mod couriers;
 mod file;
 mod keys;
 mod load;
 mod problem;
 
+pub use couriers::{ContentType, Courier, Couriers, Gateway, Method, Smtp, SmtpTls};
 pub use keys::example;
 pub use load::{Overrides, environment, load};
 pub use problem::Problems;
@@ -43,6 +45,8 @@ pub struct Config {
     pub log: Log,
     /// Which upstreams may be asked.
     pub upstreams: Upstreams,
+    /// What takes one-time codes away.
+    pub couriers: Couriers,
     /// What the rules let an operator decide.
     pub policy: Policy,
 }
@@ -152,6 +156,7 @@ impl Default for Config {
         let data = PathBuf::from("./admit-data");
         Self {
             master_key: MasterKeySource::File(data.join(MASTER_KEY)),
+            couriers: Couriers::keeping_in(&data),
             data,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8443)),
             public_url: None,

@@ -150,7 +150,7 @@ fn operator(data: &Path, words: &[&str]) -> Value {
 }
 
 /// The one JSON value a program prints; all it said, and what the server said, if it did not succeed.
-fn seen(mut command: Command, server: impl Fn() -> String) -> Value {
+pub(crate) fn seen(mut command: Command, server: impl Fn() -> String) -> Value {
     let ran = command
         .env("ADMIT_TEST_NODE", node_packages())
         .env("NO_PROXY", "localhost,127.0.0.1")
