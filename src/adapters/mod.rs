@@ -1,67 +1,31 @@
 //! The outside world, one file per way of reaching it.
 
+mod answers;
+mod genesys;
 pub mod http_client;
+mod nice;
+pub mod outbound;
+pub mod sms_gateway;
+pub mod smtp;
+pub mod spool;
+mod talkdesk;
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+pub use outbound::{NotAnAuthority, Outbound, Reach};
 
-use crate::domain::ports::{
-    Answer, CreatedCallback, Failure, GenesysAccount, GenesysCloud, GenesysPerson, Queue,
-    TokenAccount, TokenRefresh, Upstreams,
-};
-use crate::kernel::Secret;
+use crate::domain::ports::Upstreams;
 
-/// Upstreams none of which can be reached.
-pub fn nowhere() -> Upstreams {
+/// Genesys Cloud, Talkdesk and NICE CXone, as far as the operator lets them be reached.
+pub fn upstreams(reach: &Reach) -> Result<Upstreams, NotAnAuthority> {
+    Ok(upstreams_by(&Arc::new(Outbound::open(reach)?)))
+}
+
+/// The same by a way out that somebody else looks at, too.
+pub fn upstreams_by(outbound: &Arc<Outbound>) -> Upstreams {
     Upstreams {
-        genesys: Arc::new(Nowhere),
-        talkdesk: Arc::new(Nowhere),
-        nice: Arc::new(Nowhere),
-    }
-}
-
-struct Nowhere;
-
-impl Nowhere {
-    fn refusal<'a, T: Send + 'a>() -> Answer<'a, Result<T, Failure>> {
-        Box::pin(async { Err(Failure::Forbidden("no upstream may be asked".into())) })
-    }
-}
-
-impl GenesysCloud for Nowhere {
-    fn queues_named<'a>(
-        &'a self,
-        _at: &'a GenesysAccount,
-        _name: &'a str,
-    ) -> Answer<'a, Result<Vec<Queue>, Failure>> {
-        Self::refusal()
-    }
-
-    fn create_callback<'a>(
-        &'a self,
-        _at: &'a GenesysAccount,
-        _order: &'a Map<String, Value>,
-    ) -> Answer<'a, Result<CreatedCallback, Failure>> {
-        Self::refusal()
-    }
-
-    fn person_behind<'a>(
-        &'a self,
-        _at: &'a GenesysAccount,
-        _code: &'a Secret<String>,
-        _redirect_uri: Option<&'a str>,
-    ) -> Answer<'a, Result<GenesysPerson, Failure>> {
-        Self::refusal()
-    }
-}
-
-impl TokenRefresh for Nowhere {
-    fn refresh<'a>(
-        &'a self,
-        _at: &'a TokenAccount,
-        _refresh_token: &'a Secret<String>,
-    ) -> Answer<'a, Result<Map<String, Value>, Failure>> {
-        Self::refusal()
+        genesys: Arc::new(genesys::Genesys::new(Arc::clone(outbound))),
+        talkdesk: Arc::new(talkdesk::Talkdesk(Arc::clone(outbound))),
+        nice: Arc::new(nice::Nice(Arc::clone(outbound))),
     }
 }

@@ -8,6 +8,7 @@ mod pages;
 mod queries;
 mod sessions;
 mod sign_out;
+mod ssrf;
 
 use crate::support::browser::Browser;
 use crate::support::client::{Answer, Client};

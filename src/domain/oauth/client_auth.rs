@@ -25,12 +25,14 @@ pub fn authenticate(
     let id: Option<ClientId> = proof.id.parse().ok();
     let client = id.map(|id| clients::find(cx, &id)).transpose()?.flatten();
     let is_right = secret::is_right(cx, client.as_ref(), &proof.secret);
-    match client {
+    let client = match client {
         Some(client) if client.secret.is_some() => guessed(cx, client, is_right),
         // A public client has no secret to prove; one that presents some is not it.
         Some(client) if client.secret.is_none() && proof.secret.expose().is_empty() => Ok(client),
         _ => Err(BAD_CREDENTIALS),
-    }
+    }?;
+    clients::used(cx, &client.id);
+    Ok(client)
 }
 
 /// RFC 6749 §2.3.1: guessing at a secret is held down, by client and network, so that a guesser stops no one else.

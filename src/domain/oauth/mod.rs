@@ -1,5 +1,6 @@
 //! OAuth 2.0: one core under every token endpoint (RFC 6749).
 
+pub mod agents;
 pub mod authorize;
 pub mod client_auth;
 pub(in crate::domain) mod codes;
@@ -49,6 +50,10 @@ pub enum Error {
     Ticket(tickets::Refusal),
     /// Too many wrong guesses at tickets: when to try again.
     TooManyGuesses(Duration),
+    /// Too many wrong authorization codes of Genesys Cloud: when to try again.
+    TooManyCodes(Duration),
+    /// Somebody else has to be asked and gives no answer, in which words; when to try again, if it said so.
+    Unavailable(&'static str, Option<Duration>),
     /// Something of ours broke.
     Fault(Fault),
 }

@@ -1,10 +1,10 @@
 //! Parameters → a token request; nothing half-valid survives.
 //!
 //! The oddities of real clients end here: a ticket comes as a password grant of public client `customer`, under the
-//! name `username` or `ticket`. The rules see a ticket grant.
+//! name `username` or `ticket`. The rules see a ticket grant. An agent comes as a password grant of public client `agent`.
 
 use super::Error;
-use crate::domain::clients::CUSTOMER;
+use crate::domain::clients::{AGENT, CUSTOMER};
 use crate::kernel::{Secret, TicketId};
 
 /// How many parameters a request may have; no real one has a dozen.
@@ -12,6 +12,9 @@ const PARAMS_MAX: usize = 64;
 
 /// The ticket grant's own name; RFC 6749 §4.5 wants an absolute URI.
 pub const TICKET_GRANT: &str = "urn:admit:params:oauth:grant-type:ticket";
+
+/// The own name of the grant that takes an authorization code of Genesys Cloud.
+pub const GENESYS_GRANT: &str = "urn:admit:params:oauth:grant-type:genesys-code";
 
 /// Request parameters, each at most once; an empty value is as good as none (RFC 6749 §3.2).
 #[derive(Default)]
@@ -71,6 +74,18 @@ pub enum Grant {
     Password(PasswordRequest),
     /// A ticket for tokens; `None` when what was presented can be no ticket's id.
     Ticket(Option<TicketId>),
+    /// An authorization code of Genesys Cloud for tokens.
+    GenesysCode(GenesysCode),
+}
+
+/// An authorization code of Genesys Cloud, and the application it was given to.
+pub struct GenesysCode {
+    /// The application's id, as it was presented.
+    pub application: String,
+    /// The code.
+    pub code: Secret<String>,
+    /// Where it was sent.
+    pub redirect_uri: Option<String>,
 }
 
 /// A code, and what it must fit.
@@ -110,6 +125,8 @@ impl TokenRequest {
             "refresh_token" => Grant::RefreshToken(required(params, "refresh_token")?),
             "password" if client == CUSTOMER => ticket(params)?,
             TICKET_GRANT => ticket(params)?,
+            "password" if client == AGENT => Grant::GenesysCode(genesys_code(params)?),
+            GENESYS_GRANT => Grant::GenesysCode(genesys_code(params)?),
             "password" => Grant::Password(password(params)?),
             "authorization_code" => Grant::AuthorizationCode(code(params)?),
             "implicit" => return Err(Error::ImplicitGrant),
@@ -150,6 +167,15 @@ fn password(params: &Params) -> Result<PasswordRequest, Error> {
     })
 }
 
+fn genesys_code(params: &Params) -> Result<GenesysCode, Error> {
+    let PasswordRequest { username, password } = password(params)?;
+    Ok(GenesysCode {
+        application: username,
+        code: password,
+        redirect_uri: params.get("redirect_uri").map(str::to_owned),
+    })
+}
+
 fn ticket(params: &Params) -> Result<Grant, Error> {
     let presented = params.get("ticket").or_else(|| params.get("username"));
     let presented = presented
@@ -187,7 +213,8 @@ mod tests {
             Grant::ClientCredentials
             | Grant::RefreshToken(_)
             | Grant::AuthorizationCode(_)
-            | Grant::Password(_) => None,
+            | Grant::Password(_)
+            | Grant::GenesysCode(_) => None,
         }
     }
 

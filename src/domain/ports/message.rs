@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Answer;
 use crate::kernel::Secret;
@@ -41,8 +42,8 @@ impl Channel {
 }
 
 /// A language contract A lists for the texts of one-time codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "String")]
 pub struct Locale(&'static str);
 
 /// Contract A does not list that language.
@@ -111,11 +112,11 @@ impl FromStr for Locale {
     }
 }
 
-impl TryFrom<String> for Locale {
-    type Error = NoSuchLocale;
-
-    fn try_from(text: String) -> Result<Self, NoSuchLocale> {
-        text.parse()
+// By hand: what is derived would want text that lives for ever, because the type holds such.
+impl<'de> Deserialize<'de> for Locale {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

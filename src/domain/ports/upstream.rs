@@ -8,6 +8,28 @@ use serde_json::{Map, Value};
 use super::Answer;
 use crate::kernel::{BaseUrl, Secret};
 
+/// The environments of Genesys Cloud: its login stands at `login.` and all else at `api.` before one of these names.
+pub const GENESYS_ENVIRONMENTS: [&str; 18] = [
+    "mypurecloud.com",
+    "mypurecloud.ie",
+    "mypurecloud.com.au",
+    "mypurecloud.jp",
+    "mypurecloud.de",
+    "usw2.pure.cloud",
+    "cac1.pure.cloud",
+    "apne2.pure.cloud",
+    "euw2.pure.cloud",
+    "aps1.pure.cloud",
+    "sae1.pure.cloud",
+    "mec1.pure.cloud",
+    "apne3.pure.cloud",
+    "euc2.pure.cloud",
+    "mxc1.pure.cloud",
+    "apse1.pure.cloud",
+    "use2.us-gov-pure.cloud",
+    "edee1.eusc-pure.cloud",
+];
+
 /// Everyone upstream.
 #[derive(Clone)]
 pub struct Upstreams {
@@ -98,7 +120,7 @@ pub enum Failure {
     /// Its address is none that may be asked; the operator can allow it.
     #[error("{0}")]
     Forbidden(String),
-    /// It did certainly not do it: it could not be reached, or says that it failed.
+    /// It did not do it: it could not be reached, or says itself that it failed.
     #[error("{0}")]
     Failed(String),
     /// It was asked and did not answer: perhaps it did it.

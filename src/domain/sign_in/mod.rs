@@ -51,6 +51,7 @@ pub fn begin(cx: &Cx<'_>, user: &User, before: Option<&str>) -> Result<SignedIn,
         audit::record(tx, cx, &event)?;
         Ok(Verdict::Commit(session))
     })?;
+    users::is_here(cx, &user.id);
     Ok(SignedIn {
         session,
         cookie: new.cookie(),

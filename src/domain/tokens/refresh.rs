@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::records::{self, FamilyRecord, Holder, Standing};
 use super::{Grantee, Thing, ended};
-use crate::domain::access::Subject;
+use crate::domain::access::{Permissions, Roles, Subject};
 use crate::domain::audit::{self, Event};
 use crate::domain::clients::Client;
 use crate::domain::{Appliance, Cx};
@@ -112,7 +112,8 @@ pub fn open_for_customer(
     records::expect_family(tx, &new.id, over_at)
 }
 
-/// Keeps a user's new family. Its roles are the user's own at each use, so that a role taken away is gone at the next.
+/// Keeps a user's new family. Its roles and permissions are the user's own at each use, so that one taken away is gone
+/// at the next.
 pub fn open_for_user(
     tx: &Tx<'_>,
     cx: &Cx<'_>,
@@ -201,6 +202,14 @@ impl Renewed {
     /// The next refresh token.
     pub fn token(&self, cx: &Cx<'_>) -> Secret<String> {
         token(cx.appliance, self.next)
+    }
+
+    /// What the account says now, whatever it said when the family was opened.
+    pub fn follow(&mut self, roles: Roles, permissions: Permissions) {
+        self.grantee.roles = roles;
+        if let Some(vouched) = &mut self.grantee.vouched {
+            vouched.permissions = permissions;
+        }
     }
 }
 

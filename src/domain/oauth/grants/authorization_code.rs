@@ -26,6 +26,7 @@ pub(super) fn grant(cx: &Cx<'_>, client: &Client, request: &CodeRequest) -> Resu
         }
     };
     drop(turn);
+    users::is_here(cx, &user.id);
     let family = NewFamily::of(code.family);
     let grantee = grantee(client, &code, &user, &family);
     let access = tokens::mint(cx, &grantee, client)?;

@@ -10,6 +10,7 @@ use super::request::Grant;
 use super::{Error, Granted, TokenRequest};
 use crate::domain::clients::{Client, GrantType};
 use crate::domain::{Cx, Front};
+use crate::kernel::Fault;
 
 pub(super) fn grant(
     cx: &Cx<'_>,
@@ -23,6 +24,7 @@ pub(super) fn grant(
         Grant::Ticket(_) => (GrantType::Ticket, "ticket"),
         Grant::AuthorizationCode(_) => (GrantType::AuthorizationCode, "authorization_code"),
         Grant::Password(_) => (GrantType::Password, "password"),
+        Grant::GenesysCode(_) => (GrantType::GenesysCode, "genesys-code"),
     };
     if !client.grants.contains(&needed) {
         return Err(Error::UnauthorizedGrant(name.to_owned()));
@@ -34,5 +36,9 @@ pub(super) fn grant(
         Grant::AuthorizationCode(request) => authorization_code::grant(cx, client, request),
         Grant::Password(request) => password::grant(cx, client, request, scope, front),
         Grant::Ticket(id) => ticket::grant(cx, client, id.as_ref(), scope, front),
+        // It asks somebody outside; the endpoint takes it to `agents`.
+        Grant::GenesysCode(_) => {
+            Err(Fault::internal("an agent's login where nobody can be asked").into())
+        }
     }
 }

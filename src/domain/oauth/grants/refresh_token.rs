@@ -39,6 +39,7 @@ pub(super) fn grant(
             (Some(extras(&facts, device_id)), None)
         }
         Bearer::User(user) => {
+            users::is_here(cx, &user.id);
             // OpenID Connect Core §12.2: the same person at the same time, and no nonce.
             let about = About::renewed(&access);
             (
@@ -103,7 +104,7 @@ fn renew(
         Err(error) => return Ok(Verdict::Discard(error)),
     };
     if let Bearer::User(user) = &bearer {
-        renewed.grantee.roles = user.roles;
+        renewed.follow(user.roles, user.permissions);
     }
     renewed.grantee.scope = match scope::narrow(&renewed.grantee.scope, asked) {
         Ok(scope) => scope,

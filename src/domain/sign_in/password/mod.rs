@@ -49,6 +49,7 @@ pub fn check(cx: &Cx<'_>, attempt: &Attempt<'_>) -> Result<User, Refusal> {
     if user.password_expired {
         return Err(Refusal::Expired(Box::new(user)));
     }
+    users::is_here(cx, &user.id);
     Ok(user)
 }
 
@@ -79,12 +80,14 @@ fn judge(
     };
     let guess = guesses::count(cx, &target)?;
     let mut is_right = false;
-    if let Some(user) = target.account.filter(|_| guess.is_looked_at) {
+    // Somebody whom an integration vouches for has no password: nobody's is judged in its place.
+    let judged = target.account.filter(|user| user.has_password());
+    if let Some(user) = judged.filter(|_| guess.is_looked_at) {
         is_right = password::verify(presented, &user.password)?;
     } else {
         password::verify_nobodys(presented)?;
     }
-    let right = target.account.filter(|_| is_right);
+    let right = judged.filter(|_| is_right);
     let is_in = guesses::settle(cx, &guess, right)?;
     Ok(named.user.filter(|_| is_in))
 }
