@@ -21,7 +21,7 @@ use super::json::Object;
 use super::{Dialect, Problem, Response, RouteName, credentials, pages};
 use crate::domain::access::Caller;
 use crate::domain::oauth::{ClientProof, Params};
-use crate::domain::{Appliance, Cx, Mark, Origin, Turns, tokens};
+use crate::domain::{Appliance, Cx, Mark, Origin, Turns, UnderWay, tokens};
 use crate::kernel::{Fault, Network};
 
 /// A request whose path has matched, its body already here.
@@ -84,11 +84,15 @@ impl Call {
         turns: fn(&Appliance) -> &Turns,
         operation: impl FnOnce(&Cx<'_>, &Self) -> Result<Response, Problem> + Send + 'static,
     ) -> Response {
+        // Before there is a thread for it: those who are turned away cost none.
+        let Some(place) = turns(&self.on).join() else {
+            return self.written(Err(Problem::unavailable()));
+        };
         let call = Arc::new(self);
         let own = Arc::clone(&call);
-        let done = spawn_blocking(move || match turns(&own.on).take() {
-            Some(_turn) => own.operate(operation),
-            None => (Err(Problem::unavailable()), Mark::ZERO),
+        let done = spawn_blocking(move || {
+            let _turn = place.turn();
+            own.operate(operation)
         });
         let (outcome, mark) = done
             .await
@@ -99,6 +103,23 @@ impl Call {
         };
         let outcome = durable.map_err(Problem::from).and(outcome);
         call.written(outcome)
+    }
+
+    /// The same where not everybody may have a turn: what `admit` finds is what the operation works on, and whoever it
+    /// refuses never stood in the queue.
+    pub(super) async fn run_in_turn_if<P: Send + 'static>(
+        self,
+        admit: impl FnOnce(&Cx<'_>, &Self) -> Result<P, Problem>,
+        turns: fn(&Appliance) -> &Turns,
+        operation: impl FnOnce(&Cx<'_>, &Self, P) -> Result<Response, Problem> + Send + 'static,
+    ) -> Response {
+        match self.durably(admit).await {
+            Ok(admitted) => {
+                let operation = |cx: &Cx<'_>, call: &Self| operation(cx, call, admitted);
+                self.run_in_turn(turns, operation).await
+            }
+            Err(problem) => self.written(Err(problem)),
+        }
     }
 
     /// Runs an operation that has to ask somebody outside: what `plan` found, durable, is taken to `ask`, and `settle`
@@ -113,7 +134,10 @@ impl Call {
         P: Send + 'static,
         F: Future<Output: Send> + Send + 'static,
     {
+        let (dialect, request) = (self.dialect, self.arrival.request.clone());
+        let under_way = UnderWay::begin(&self.on);
         let whole = tokio::spawn(async move {
+            let _under_way = under_way;
             let planned = match self.durably(plan).await {
                 Ok(planned) => planned,
                 Err(problem) => return self.written(Err(problem)),
@@ -122,9 +146,12 @@ impl Call {
             let outcome = self.durably(|cx, call| settle(cx, call, answer)).await;
             self.written(outcome)
         });
-        let broken = |_| Problem::from(Fault::internal("a request around the network"));
-        let whole = whole.await.map_err(broken);
-        whole.unwrap_or_else(|problem| Dialect::Security.write(&problem))
+        whole.await.unwrap_or_else(|broken| {
+            tracing::error!(%request, "a request around the network: {broken}");
+            dialect.write(&Problem::from(Fault::internal(
+                "a request around the network",
+            )))
+        })
     }
 
     /// Answers a method this path does not have.

@@ -8,66 +8,122 @@ use crate::domain::access::{Action, Caller, rules};
 use crate::domain::audit::{self, Event};
 use crate::domain::organizations;
 use crate::kernel::id::{TICKET_LENGTH_MAX, TICKET_LENGTH_MIN};
-use crate::kernel::{OrgId, Properties, TicketId, Timestamp, UserId};
-use crate::store::Verdict;
+use crate::kernel::{Digest, Fault, OrgId, Properties, TicketId, Timestamp, UserId};
+use crate::store::{Tx, Verdict};
 
 /// Creates a ticket and returns it with the only sight of its id.
 pub fn issue(cx: &Cx<'_>, caller: &Caller, new: NewTicket) -> Result<Ticket, Error> {
     rules::may(caller, Action::IssueTicket)?;
     let organization = rules::organization(caller, new.organization.as_ref())?.clone();
-    let length = length(new.length)?;
-    let facts = facts(cx, new, organization)?;
-    let candidates = candidates(cx, &facts, length)?;
-    let kept_until = facts
-        .expires_at
-        .after(cx.policy().tickets.kept_after_expiry);
+    let draft = draft(cx, new, organization)?;
+    let by = caller.subject().sub();
     cx.write(|tx| {
-        if !organizations::exists(tx, &facts.organization)? {
-            return Ok(Verdict::Discard(Error::Invalid(
-                "organizationId names no organization".into(),
-            )));
-        }
-        for (ticket, digest, sealed_id) in &candidates {
-            if records::was_ever(tx, *digest)? {
-                continue;
-            }
-            records::add(tx, *digest, &facts, sealed_id, kept_until)?;
-            audit::record(
-                tx,
-                cx,
-                &Event {
-                    action: "ticket.issued",
-                    by: &caller.subject().sub(),
-                    to: facts.user.as_str(),
-                    organization: Some(&facts.organization),
-                },
-            )?;
-            return Ok(Verdict::Commit(ticket.clone()));
-        }
-        let full = "no unused ticket id of this length was found; ask for a longer one";
-        Ok(Verdict::Discard(Error::Invalid(full.into())))
+        let chosen = match choose(tx, &draft)? {
+            Ok(chosen) => chosen,
+            Err(error) => return Ok(Verdict::Discard(error)),
+        };
+        keep(tx, cx, &by, &chosen)?;
+        Ok(Verdict::Commit(chosen.ticket))
     })
+}
+
+/// A ticket in the making: everything but which of several ids it gets.
+pub(in crate::domain) struct Draft {
+    organization: OrgId,
+    candidates: Vec<Chosen>,
+}
+
+/// A ticket with an id that is free.
+#[derive(Clone)]
+pub(in crate::domain) struct Chosen {
+    pub(in crate::domain) ticket: Ticket,
+    digest: Digest,
+    sealed_id: Vec<u8>,
+    kept_until: Timestamp,
+}
+
+/// Draws what a transaction may not draw.
+pub(in crate::domain) fn draft(
+    cx: &Cx<'_>,
+    new: NewTicket,
+    organization: OrgId,
+) -> Result<Draft, Error> {
+    let length = length(new.length)?;
+    let facts = facts(cx, new, organization.clone())?;
+    let kept_for = cx.policy().tickets.kept_after_expiry;
+    let mut candidates = Vec::with_capacity(CANDIDATES);
+    for _ in 0..CANDIDATES {
+        let id = TicketId::draw(cx.entropy(), length);
+        let digest = digest(cx, &id);
+        let facts = facts.clone();
+        let kept_until = facts.expires_at.after(kept_for);
+        let ticket = Ticket { id, facts };
+        candidates.push(Chosen {
+            sealed_id: records::sealed_id(cx, &ticket, digest)?,
+            ticket,
+            digest,
+            kept_until,
+        });
+    }
+    Ok(Draft {
+        organization,
+        candidates,
+    })
+}
+
+/// The first id that never was a ticket's.
+pub(in crate::domain) fn choose(
+    tx: &Tx<'_>,
+    draft: &Draft,
+) -> Result<Result<Chosen, Error>, Fault> {
+    let Draft {
+        organization,
+        candidates,
+    } = draft;
+    if !organizations::exists(tx, organization)? {
+        let none = "organizationId names no organization";
+        return Ok(Err(Error::Invalid(none.into())));
+    }
+    for candidate in candidates {
+        if !records::was_ever(tx, candidate.digest)? {
+            return Ok(Ok(candidate.clone()));
+        }
+    }
+    let full = "no unused ticket id of this length was found; ask for a longer one";
+    Ok(Err(Error::Invalid(full.into())))
+}
+
+/// Keeps a ticket whose id was free when it was chosen. One chosen in another transaction may be taken by now, once in
+/// hundreds of millions: a fault.
+pub(in crate::domain) fn keep(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    by: &str,
+    chosen: &Chosen,
+) -> Result<(), Fault> {
+    let facts = &chosen.ticket.facts;
+    if records::was_ever(tx, chosen.digest)? {
+        return Err(Fault::internal("a ticket's id was taken while it was made"));
+    }
+    records::add(
+        tx,
+        chosen.digest,
+        facts,
+        &chosen.sealed_id,
+        chosen.kept_until,
+    )?;
+    let event = Event {
+        action: "ticket.issued",
+        by,
+        to: facts.user.as_str(),
+        organization: Some(&facts.organization),
+    };
+    audit::record(tx, cx, &event)
 }
 
 /// Ids to try. The shortest are three hundred million, so one that is taken is rare and eight in a row are a sign.
 const CANDIDATES: usize = 8;
 const LENGTH_DEFAULT: usize = 9;
-
-type Candidate = (Ticket, crate::kernel::Digest, Vec<u8>);
-
-fn candidates(cx: &Cx<'_>, facts: &Facts, length: usize) -> Result<Vec<Candidate>, Error> {
-    let mut candidates = Vec::with_capacity(CANDIDATES);
-    for _ in 0..CANDIDATES {
-        let ticket = Ticket {
-            id: TicketId::draw(cx.entropy(), length),
-            facts: facts.clone(),
-        };
-        let digest = digest(cx, &ticket.id);
-        let sealed_id = records::sealed_id(cx, &ticket, digest)?;
-        candidates.push((ticket, digest, sealed_id));
-    }
-    Ok(candidates)
-}
 
 fn length(asked: Option<i64>) -> Result<usize, Error> {
     let Some(asked) = asked else {

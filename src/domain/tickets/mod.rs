@@ -22,6 +22,7 @@ use crate::kernel::{Digest, Fault, OrgId, Properties, TicketId, Timestamp, UserI
 use event::{CalendarEvent, EventFacts};
 
 pub use issue::issue;
+pub(in crate::domain) use issue::{Chosen, Draft, choose, draft, keep};
 pub use manage::{delete, disable, enable, revoke, update};
 pub(in crate::domain) use records::{are_in, ends_at, sweep};
 pub use redeem::Refusal;
