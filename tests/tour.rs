@@ -10,6 +10,8 @@ use std::thread;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::contract::documented;
+
 /// `admit serve` in a fresh folder, at a port the system chose; stopped when dropped.
 pub(crate) struct Serving {
     folder: TempDir,
@@ -119,9 +121,12 @@ fn every_call_is_answered_as_the_contract_says() {
         );
         let last = said.lines().last().unwrap();
         assert!(last.contains(" calls, all as the contract says, in ") && last.ends_with(" ms."));
-        let steps = said.lines().count() - 1;
+        let steps = said.lines().filter(|line| line.starts_with("ok ")).count();
         assert!(last.starts_with(&format!("{steps} calls,")), "{last}");
-        assert!(said.lines().take(steps).all(|line| line.starts_with("ok ")));
+        let [left_out, _] = said.lines().skip(steps).collect::<Vec<_>>()[..] else {
+            panic!("what was left out, and the end: {said}");
+        };
+        assert!(left_out.contains("`admit stand-ins`"), "{left_out}");
         let secret = first_run(serving.folder())["client"]["client_secret"].clone();
         assert!(!said.contains(secret.as_str().unwrap()));
         let password = first_run(serving.folder())["admin"]["password"].clone();
@@ -129,6 +134,93 @@ fn every_call_is_answered_as_the_contract_says() {
         // Neither tokens nor tickets: a ticket's path is written as the contract writes it.
         assert!(!said.contains("eyJ") && said.contains("/security/ticket/{ticketId}/revoke"));
         assert!(said.contains("/auth/v3/ops/clients/{client_id}"));
+    }
+}
+
+/// `admit stand-ins` on a free port; stopped when dropped.
+struct StandingIn {
+    process: Child,
+    origin: String,
+    folder: TempDir,
+}
+
+impl StandingIn {
+    fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut process = admit(folder.path())
+            .args(["stand-ins", "--listen", "127.0.0.1:0", "--folder", "."])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("They listen on ") {
+            assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
+        }
+        thread::spawn(move || lines.read_to_end(&mut Vec::new()));
+        let (_, origin) = said.split_once("They listen on ").unwrap();
+        let origin = origin.split_once(". ").unwrap().0.to_owned();
+        Self {
+            process,
+            origin,
+            folder,
+        }
+    }
+
+    fn authority(&self) -> String {
+        let path = self.folder.path().join("tls/ca.pem");
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for StandingIn {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Every documented operation of both contracts, with stand-ins in place of the vendors.
+#[test]
+fn with_stand_ins_nothing_is_left_out_wherever_codes_go() {
+    let stand_ins = StandingIn::start();
+    let (origin, authority) = (&stand_ins.origin, stand_ins.authority());
+    let reached = format!("[upstreams]\norigins = [\"{origin}\"]\nauthority = \"{authority}\"\n");
+    let by_gateway = format!(
+        "{reached}[codes]\nsms = \"gateway\"\n[gateway]\nurl = \"{origin}/sms\"\nauthority = \"{authority}\"\n"
+    );
+    for config in [reached, by_gateway] {
+        let serving = Serving::start_with(&config);
+        for _ in 0..2 {
+            let toured = admit(serving.folder())
+                .args([
+                    "tour",
+                    "--stand-ins",
+                    origin,
+                    "--stand-ins-authority",
+                    &authority,
+                ])
+                .output()
+                .unwrap();
+            let said = text(&toured.stdout);
+            assert_eq!(
+                toured.status.code(),
+                Some(0),
+                "{config}\n{said}{}",
+                text(&toured.stderr)
+            );
+            for operation in documented() {
+                let called = said.lines().any(|line| {
+                    let mut words = line.split_whitespace().skip(4);
+                    words.next() == Some(operation.method) && words.next() == Some(operation.path)
+                });
+                assert!(called, "{} {}", operation.method, operation.path);
+            }
+            assert!(
+                !said.contains("eyJ") && !said.contains("genesys-secret"),
+                "{said}"
+            );
+        }
     }
 }
 

@@ -36,6 +36,15 @@ pub(super) fn reach(
     }
 }
 
+/// Has a running server carry the command out; in words why not.
+pub(super) fn running(config: &Config, command: &AdminCommand) -> Result<AdminReply, String> {
+    match there(config, command) {
+        Ok(Answer::Done(reply)) => Ok(reply),
+        Ok(Answer::Refused(why) | Answer::Broken(why)) => Err(why),
+        Err(error) => Err(format!("the server's control socket: {error}")),
+    }
+}
+
 /// Whoever holds the store may be starting, stopping or another command: then neither way is open for a moment.
 fn carried_out(config: &Config, command: &AdminCommand) -> Answer {
     let since = Instant::now();

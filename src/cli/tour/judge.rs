@@ -224,6 +224,10 @@ pub(super) fn kept(answer: &Answer, member: &str) -> Option<String> {
         let found = pairs.find(|(name, _)| name == wanted);
         return found.map(|(_, value)| value.into_owned());
     }
+    if let Some(address) = member.strip_prefix("end of ") {
+        let address = body.text(address)?;
+        return address.rsplit('/').next().map(str::to_owned);
+    }
     if member == "cookie" {
         let (pair, _) = answer.header("set-cookie")?.split_once(';')?;
         return Some(pair.to_owned());

@@ -3,8 +3,10 @@
 //!
 //! It knows the server only by its answers and by the first credentials; it must not open the store.
 
+mod contract_a;
 mod judge;
 mod notes;
+mod operator;
 mod step;
 mod steps;
 
@@ -21,6 +23,10 @@ use crate::adapters::http_client::{NoAnswer, Server};
 use crate::compose::first_run_file;
 use crate::config::Config;
 use crate::kernel::{Clock as _, SystemClock, Timestamp};
+use contract_a::{
+    ADMINISTRATION, CODE_ASKED_FOR, CODE_CHECKED, OF_A_SERVICE, PASSWORD_CHANGED,
+    SERVICE_SIGNED_OUT, UPSTREAM,
+};
 use notes::{Missing, Notes};
 use step::Step;
 use steps::STEPS;
@@ -48,25 +54,51 @@ struct FirstClient {
     client_secret: String,
 }
 
-/// Walks the server that serves `config`'s data folder; `base_url` names another address for it.
-pub(super) fn tour(config: &Config, base_url: Option<&str>) -> ExitCode {
+/// Where the tour goes besides the data folder's server.
+pub(super) struct Way<'a> {
+    /// Another address of the server.
+    pub base_url: Option<&'a str>,
+    /// Where the stand-ins are that the server is pointed at.
+    pub stand_ins: Option<&'a str>,
+    /// The certificate to trust there.
+    pub stand_ins_authority: &'a Path,
+}
+
+/// Walks the server that serves `config`'s data folder.
+pub(super) fn tour(config: &Config, way: &Way<'_>) -> ExitCode {
     let first_run = match first_run(&first_run_file(&config.data)) {
         Ok(first_run) => first_run,
         Err(why) => return failed(why, USAGE),
     };
-    let base = base_url.unwrap_or(&first_run.base_url);
+    let base = way.base_url.unwrap_or(&first_run.base_url);
     let server = match server(base, &first_run.ca_certificate) {
         Ok(server) => server,
+        Err(why) => return failed(why, BROKEN),
+    };
+    let stand_ins = way
+        .stand_ins
+        .map(|base| self::server(base, way.stand_ins_authority));
+    let stand_ins = match stand_ins.transpose() {
+        Ok(stand_ins) => stand_ins,
         Err(why) => return failed(why, BROKEN),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
+    let mut notes = first_run.notes(config.policy.tickets.max_ttl);
+    notes.put(
+        "stand_ins",
+        way.stand_ins.unwrap_or_default().trim_end_matches('/'),
+    );
+    let walk = Walk {
+        config,
+        server: &server,
+        stand_ins: stand_ins.as_ref(),
+        notes,
+        walked: Walked::default(),
+    };
     let walked = match runtime {
-        Ok(runtime) => runtime.block_on(walk(
-            &server,
-            first_run.notes(config.policy.tickets.max_ttl),
-        )),
+        Ok(runtime) => runtime.block_on(walk.whole()),
         Err(error) => return failed(format_args!("the runtime does not start: {error}"), BROKEN),
     };
     match walked {
@@ -126,6 +158,7 @@ impl FirstRun {
         notes.put("client_secret", &*self.client.client_secret);
         notes.put("tomorrow", tomorrow.to_string());
         notes.put("tomorrow_ends", tomorrow.after(short).to_string());
+        notes.put("number", number());
         notes.put("usual", usual.as_secs().to_string());
         notes.put("short", short.as_secs().to_string());
         notes
@@ -133,6 +166,7 @@ impl FirstRun {
 }
 
 /// How it went.
+#[derive(Default)]
 struct Walked {
     calls: usize,
     different: usize,
@@ -156,21 +190,105 @@ impl Walked {
     }
 }
 
-async fn walk(server: &Server, mut notes: Notes) -> Result<Walked, NoAnswer> {
-    let begun = Instant::now();
-    let (mut calls, mut different) = (0, 0);
-    for step in STEPS.iter().copied().flatten() {
-        let line = take(server, step, &mut notes).await?;
-        calls += 1;
-        different += usize::from(!line.found.is_empty());
-        say(line.written(step));
-    }
-    Ok(Walked {
-        calls,
-        different,
-        took: begun.elapsed(),
-    })
+/// A tour under way.
+struct Walk<'a> {
+    config: &'a Config,
+    server: &'a Server,
+    stand_ins: Option<&'a Server>,
+    notes: Notes,
+    walked: Walked,
 }
+
+impl Walk<'_> {
+    async fn whole(mut self) -> Result<Walked, NoAnswer> {
+        let begun = Instant::now();
+        self.each(STEPS).await?;
+        self.each(ADMINISTRATION).await?;
+        self.with_the_operator().await?;
+        if self.stand_ins.is_none() {
+            say(LEFT_OUT);
+        }
+        self.walked.took = begun.elapsed();
+        Ok(self.walked)
+    }
+
+    async fn each(&mut self, parts: &[&[Step]]) -> Result<(), NoAnswer> {
+        for part in parts {
+            self.all(part).await?;
+        }
+        Ok(())
+    }
+
+    async fn all(&mut self, steps: &[Step]) -> Result<(), NoAnswer> {
+        for step in steps {
+            let line = take(self.server, step, &mut self.notes).await?;
+            self.walked.calls += 1;
+            self.walked.different += usize::from(!line.found.is_empty());
+            say(line.written(step));
+        }
+        Ok(())
+    }
+
+    /// What cannot be shown without whoever holds the machine: an internal service, a person, and a code that was sent.
+    async fn with_the_operator(&mut self) -> Result<(), NoAnswer> {
+        let Some((id, secret)) = self.given(operator::service(self.config)) else {
+            return Ok(());
+        };
+        self.notes.put("service", id.as_str());
+        self.notes.put("service_secret", secret);
+        let shown = self.services_and_codes().await;
+        self.given(operator::dismiss(self.config, &id));
+        shown?;
+        let name = format!("tour-{}", self.notes.get("number").unwrap_or_default());
+        let Some((id, password)) = self.given(operator::person(self.config, &name)) else {
+            return Ok(());
+        };
+        self.notes.put("person_name", name);
+        self.notes.put("person_password", password);
+        let shown = self.all(PASSWORD_CHANGED).await;
+        self.given(operator::remove(self.config, &id));
+        shown
+    }
+
+    /// What the operator was asked for; why not is told, and counts.
+    fn given<T>(&mut self, asked: Result<T, String>) -> Option<T> {
+        match asked {
+            Ok(given) => Some(given),
+            Err(why) => {
+                self.walked.different += 1;
+                say(format_args!("FAILED what the operator is asked for: {why}"));
+                None
+            }
+        }
+    }
+
+    async fn services_and_codes(&mut self) -> Result<(), NoAnswer> {
+        self.all(OF_A_SERVICE).await?;
+        self.all(CODE_ASKED_FOR).await?;
+        let number = self.notes.get("number").unwrap_or_default().to_owned();
+        let code = operator::code(self.config, self.stand_ins, &number).await;
+        if let Some(code) = self.given(code) {
+            self.notes.put("wrong_code", another(&code));
+            self.notes.put("code_sent", code);
+        }
+        self.all(CODE_CHECKED).await?;
+        if self.stand_ins.is_some() {
+            self.each(UPSTREAM).await?;
+        }
+        self.all(SERVICE_SIGNED_OUT).await
+    }
+}
+
+/// A code that is not this one.
+fn another(code: &str) -> String {
+    let last = if code.ends_with('0') { '1' } else { '0' };
+    let mut other: String = code.chars().take(code.len().saturating_sub(1)).collect();
+    other.push(last);
+    other
+}
+
+const LEFT_OUT: &str = "What needs Genesys Cloud, Talkdesk and NICE was left out: start `admit stand-ins`, do what it says, and walk \
+     again with --stand-ins.";
 
 /// What one call came to.
 struct Line {
@@ -225,6 +343,12 @@ impl Line {
         }
         line
     }
+}
+
+/// A number nobody has, and another one with each tour: one is sent few codes.
+fn number() -> String {
+    let instant = SystemClock.now().micros().unsigned_abs();
+    format!("+30690{:07}", instant / 10 % 10_000_000)
 }
 
 /// The lives the tour asks for; the first is what the vendor's scripts send.

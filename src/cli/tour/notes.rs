@@ -60,6 +60,9 @@ impl Notes {
         if let Proof::Cookie(name) = step.proof {
             ask.headers.push(("cookie", self.get(name)?.to_owned()));
         }
+        for (name, value) in step.headers.into_iter().flatten() {
+            ask.headers.push((name, self.filled(value)?));
+        }
         match step.sent {
             Sent::Nothing => {}
             Sent::Query(text) => {

@@ -14,11 +14,15 @@ pub(super) struct Step {
     pub about: &'static str,
     pub proof: Proof,
     pub sent: Sent,
+    pub headers: Headers,
     pub status: u16,
     pub must: &'static [Must],
     /// What of the answer later calls know by which name: a member by JSON pointer, or see [`super::judge::kept`].
     pub kept: &'static [(&'static str, &'static str)],
 }
+
+/// Up to three headers of the contract's own, in small letters, with their values.
+type Headers = [Option<(&'static str, &'static str)>; 3];
 
 /// How the call proves who makes it.
 #[derive(Clone, Copy)]
@@ -65,6 +69,7 @@ const fn step(method: &'static str, path: &'static str, what: &'static str) -> S
         about: "",
         proof: Proof::None,
         sent: Sent::Nothing,
+        headers: [None; 3],
         status: 200,
         must: &[],
         kept: &[],
@@ -105,6 +110,17 @@ impl Step {
     /// As the client the tour has registered.
     pub(super) const fn relying_party(self) -> Self {
         self.basic("{party}", "{party_secret}")
+    }
+
+    /// With one more header; there is room for three.
+    pub(super) const fn header(self, name: &'static str, value: &'static str) -> Self {
+        let more = Some((name, value));
+        let headers = match self.headers {
+            [None, ..] => [more, None, None],
+            [first, None, _] => [first, more, None],
+            [first, second, _] => [first, second, more],
+        };
+        Self { headers, ..self }
     }
 
     pub(super) const fn query(self, text: &'static str) -> Self {
