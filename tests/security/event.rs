@@ -190,7 +190,7 @@ fn one_line(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_hostile_title_is_a_title_to_both_parsers() {
+async fn s13_a_hostile_title_is_a_title_to_both_parsers() {
     let (server, client, bearer) = set_up(Setup::default()).await;
     let long = "größere Pläne 漢字 🦀 ".repeat(9);
     let rows = [
@@ -312,7 +312,7 @@ async fn a_named_calendar_is_a_redirect_to_its_add_event_page() {
 }
 
 #[tokio::test]
-async fn a_link_is_built_from_the_configured_address_whatever_the_request_says() {
+async fn s12_a_link_is_built_from_the_configured_address_whatever_the_request_says() {
     let setup = Setup {
         public_url: Some("https://video.example.org"),
         ..Setup::default()

@@ -1,6 +1,8 @@
 //! `/security/oauth`: every way to a token, every way to be refused one, and how long tokens live.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use admit::crypto::jws::Algorithm;
@@ -11,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::support::client::{Answer, Client};
 use crate::support::server::{START, Server, Setup, at};
@@ -1088,7 +1091,7 @@ async fn a_disabled_tickets_tokens_live_again_once_it_is_enabled() {
 }
 
 #[tokio::test]
-async fn guessing_at_tickets_is_held_down_where_it_comes_from_and_across_a_restart() {
+async fn s1_guessing_at_tickets_is_held_down_where_it_comes_from_and_across_a_restart() {
     let server = Server::start().await;
     let client = Client::of(&server);
     let bearer = client.bearer(&server.first_client()).await;
@@ -1282,8 +1285,54 @@ async fn a_scheduled_ticket_waits_for_its_window_where_one_is_configured() {
         .says(400, "invalid_grant", "USED");
 }
 
+/// Of each ticket's history: a login that began after the answer to its withdrawal is refused, and one that began after
+/// the answer to its return is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_what_was_answered_about_a_ticket_holds_for_every_login_begun_after_it() {
+    let server = Server::start().await;
+    let client = Arc::new(Client::of(&server));
+    let bearer = client.bearer(&server.first_client()).await;
+    for round in 0..60 {
+        let ticket = client.ticket(&bearer, "MULTI_USE_TICKET").await;
+        let words = if round % 2 == 0 {
+            ["revoke", "disable"]
+        } else {
+            ["disable", "enable"]
+        };
+        let answered = Arc::new(AtomicUsize::new(0));
+        let mut logins = JoinSet::new();
+        for _ in 0..12 {
+            let (client, ticket, answered) =
+                (Arc::clone(&client), ticket.clone(), Arc::clone(&answered));
+            logins.spawn(async move {
+                let before = answered.load(Ordering::SeqCst);
+                (before, client.login(&ticket).await)
+            });
+        }
+        for word in words {
+            let switch = client.post(&format!("/security/ticket/{ticket}/{word}"));
+            assert_eq!(switch.bearer(&bearer).send().await.status, 204);
+            answered.fetch_add(1, Ordering::SeqCst);
+        }
+        let last = client.login(&ticket).await;
+        let told = logins.join_all().await;
+        for (before, login) in told.into_iter().chain([(2, last)]) {
+            // Between a request and its answer either is right.
+            let expected = match words[0] {
+                "revoke" if before >= 1 => Some((400, "REVOKED")),
+                "disable" if before == 2 => Some((200, "access_token")),
+                _ => None,
+            };
+            if let Some((status, word)) = expected {
+                assert_eq!(login.status, status, "{words:?}: {}", login.text);
+                assert!(login.text.contains(word), "{}", login.text);
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_simultaneous_logins_with_one_single_use_ticket_one_succeeds() {
+async fn s2_of_simultaneous_logins_with_one_single_use_ticket_one_succeeds() {
     let server = Server::start().await;
     let client = Client::of(&server);
     let bearer = client.bearer(&server.first_client()).await;

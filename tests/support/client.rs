@@ -10,6 +10,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use super::schema;
 use super::server::{Credentials, Server};
 
 /// A client of one server.
@@ -22,6 +23,7 @@ pub(crate) struct Client {
 /// A request being put together.
 pub(crate) struct Request<'c> {
     client: &'c Client,
+    method: String,
     path: String,
     builder: RequestBuilder,
 }
@@ -69,9 +71,11 @@ impl Client {
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> Request<'_> {
+        let name = method.to_owned();
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         Request {
             client: self,
+            method: name,
             path: path.to_owned(),
             builder: self.http.request(method, format!("{}{path}", self.base)),
         }
@@ -222,6 +226,7 @@ impl Request<'_> {
             text: response.text().await.unwrap(),
         };
         answer.must_always_hold(&self.path);
+        schema::compare(&self.method, &self.path, &answer);
         self.client.keeps_its_secrets(&answer);
         answer
     }

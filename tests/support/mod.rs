@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod browser;
 pub(crate) mod client;
+pub(crate) mod courier;
 pub(crate) mod inside;
 pub(crate) mod line;
 pub(crate) mod load;
@@ -10,4 +11,6 @@ pub(crate) mod near_misses;
 pub(crate) mod party;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod schema;
 pub(crate) mod server;
+pub(crate) mod stub;
