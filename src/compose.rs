@@ -12,13 +12,17 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::adapters;
-use crate::config::{Config, MasterKeySource, Tls};
+use crate::adapters::sms_gateway::{self, SmsGateway};
+use crate::adapters::smtp::{self, Smtp};
+use crate::adapters::spool::Spool;
+use crate::adapters::{self, NotAnAuthority, Reach};
+use crate::config::{self, Config, MasterKeySource, Tls};
 use crate::crypto::seal::{Keyring, MASTER_KEY_LEN};
 use crate::domain::admin::{self, AdminCommand, Answer};
 use crate::domain::installation::{self, Plan};
-use crate::domain::ports::Upstreams;
+use crate::domain::ports::{Courier, Upstreams};
 use crate::domain::{Appliance, Parts};
+use crate::jobs::{Couriers, Doorbell};
 use crate::kernel::hex;
 use crate::kernel::{BaseUrl, Clock, Entropy, Fault, Secret, SystemClock, SystemEntropy};
 use crate::store::{Disk, Lock, OpenError, RealDisk, Store};
@@ -99,6 +103,22 @@ pub enum Error {
         /// Whose it is.
         owner: u32,
     },
+    /// The certificates to trust upstream are none.
+    #[error("{path}: the upstreams' authority {cause}", path = .path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: NotAnAuthority,
+    },
+    /// A setting that can be read and not be used.
+    #[error("{setting}: {words}")]
+    Setting {
+        /// Which.
+        setting: &'static str,
+        /// Why.
+        words: String,
+    },
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -170,13 +190,113 @@ fn open(config: &Config, port: u16, world: World) -> Result<Appliance, Error> {
         base,
         issuer: config.public_url.clone(),
         upstreams: upstreams(config)?,
+        bell: Arc::new(Doorbell::default()),
     };
     Ok(Appliance::open(parts)?)
 }
 
 fn upstreams(config: &Config) -> Result<Upstreams, Error> {
-    let _ = &config.upstreams;
-    Ok(adapters::nowhere())
+    let given = &config.upstreams;
+    let read = |path: &PathBuf| fs::read(path).map_err(at(path));
+    let reach = Reach {
+        origins: given.origins.clone(),
+        authority_pem: given.authority.as_ref().map(read).transpose()?,
+        timeout: given.timeout,
+    };
+    adapters::upstreams(&reach).map_err(|cause| Error::Authority {
+        path: given.authority.clone().unwrap_or_default(),
+        cause,
+    })
+}
+
+/// What takes one-time codes away, as the configuration chooses for each channel.
+pub fn couriers(config: &Config) -> Result<Couriers, Error> {
+    let chosen = &config.couriers;
+    let channels = [chosen.sms, chosen.voice, chosen.email];
+    // Each is made once, however many channels use it, and only if one does.
+    let wanted = |courier| channels.contains(&courier);
+    let spool = wanted(config::Courier::Spool).then(|| spool(&chosen.spool));
+    let spool = spool.transpose()?;
+    let account = chosen.smtp.as_ref();
+    let mail = account.filter(|_| wanted(config::Courier::Smtp));
+    let mail = mail.map(mail_courier).transpose()?;
+    let account = chosen.gateway.as_ref();
+    let gateway = account.filter(|_| wanted(config::Courier::Gateway));
+    let gateway = gateway.map(gateway_courier).transpose()?;
+    let of = |courier| match courier {
+        config::Courier::Outbox => None,
+        config::Courier::Spool => spool.clone(),
+        config::Courier::Smtp => mail.clone(),
+        config::Courier::Gateway => gateway.clone(),
+    };
+    Ok(Couriers {
+        sms: of(chosen.sms),
+        voice: of(chosen.voice),
+        email: of(chosen.email),
+    })
+}
+
+fn spool(folder: &Path) -> Result<Arc<dyn Courier>, Error> {
+    let spool = Spool::at(folder.to_owned()).map_err(at(folder))?;
+    Ok(Arc::new(spool))
+}
+
+fn mail_courier(server: &config::Smtp) -> Result<Arc<dyn Courier>, Error> {
+    let (tls, usual_port) = match server.tls {
+        config::SmtpTls::StartTls => (smtp::Tls::StartTls, 587),
+        config::SmtpTls::Implicit => (smtp::Tls::Implicit, 465),
+        config::SmtpTls::None => (smtp::Tls::None, 25),
+    };
+    let account = smtp::Account {
+        host: server.host.clone(),
+        port: server.port.unwrap_or(usual_port),
+        tls,
+        authority: authority("smtp.authority", server.authority.as_deref())?,
+        credentials: server.credentials.clone(),
+        from: server.from.clone(),
+        greeting: server.greeting.clone(),
+        timeout: server.timeout,
+    };
+    let courier = Smtp::with(account).map_err(|error| unusable("smtp.host", &error))?;
+    Ok(Arc::new(courier))
+}
+
+fn gateway_courier(gateway: &config::Gateway) -> Result<Arc<dyn Courier>, Error> {
+    let body = match (gateway.method, gateway.content_type) {
+        (config::Method::Get, _) => sms_gateway::Body::Empty,
+        (_, config::ContentType::Json) => sms_gateway::Body::Json(gateway.body.clone()),
+        (_, config::ContentType::Form) => sms_gateway::Body::Form(gateway.body.clone()),
+    };
+    let account = sms_gateway::Account {
+        url: gateway.url.clone(),
+        method: gateway.method.as_str(),
+        headers: gateway.headers.clone(),
+        authorization: gateway.authorization.clone(),
+        body,
+        authority: authority("gateway.authority", gateway.authority.as_deref())?,
+        timeout: gateway.timeout,
+    };
+    let courier = SmsGateway::with(account).map_err(|error| unusable("gateway.url", &error))?;
+    Ok(Arc::new(courier))
+}
+
+fn unusable(setting: &'static str, error: &impl ToString) -> Error {
+    let words = error.to_string();
+    Error::Setting { setting, words }
+}
+
+/// Certificates to trust besides the system's. A file without any would be trusted for nothing, unnoticed.
+fn authority(setting: &'static str, path: Option<&Path>) -> Result<Option<Vec<u8>>, Error> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    let pem = fs::read(path).map_err(at(path))?;
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    if !pem.windows(begin.len()).any(|window| window == begin) {
+        let words = format!("{} holds no certificate in PEM", path.display());
+        return Err(Error::Setting { setting, words });
+    }
+    Ok(Some(pem))
 }
 
 impl Error {
@@ -222,11 +342,13 @@ fn base(config: &Config, port: u16) -> Result<BaseUrl, Fault> {
 
 fn install(appliance: &Appliance, config: &Config) -> Result<Option<PathBuf>, Error> {
     let path = first_run_file(&config.data);
+    let cx = appliance.own_context();
     if installation::is_done(appliance)? {
         follow_address(&path, appliance.base())?;
+        installation::complete(&cx)?;
+        appliance.store().durable(cx.awaited()).wait()?;
         return Ok(None);
     }
-    let cx = appliance.own_context();
     let plan = installation::plan(&cx)?;
     // Before the records: they hold only digests, so a start cut off between the two must draw anew.
     write_private(&path, &first_run(appliance, config, &plan))?;

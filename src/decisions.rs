@@ -72,3 +72,15 @@ pub mod d0022_guessed_passwords_lock_nobody_out {}
 
 #[doc = include_str!("decisions/0023-pages-without-scripts.md")]
 pub mod d0023_pages_without_scripts {}
+
+#[doc = include_str!("decisions/0024-callbacks-are-held-asked-settled.md")]
+pub mod d0024_callbacks_are_held_asked_settled {}
+
+#[doc = include_str!("decisions/0025-upstreams-are-the-operators-to-allow.md")]
+pub mod d0025_upstreams_are_the_operators_to_allow {}
+
+#[doc = include_str!("decisions/0026-what-codes-may-cost.md")]
+pub mod d0026_what_codes_may_cost {}
+
+#[doc = include_str!("decisions/0027-stand-ins-are-a-command-of-their-own.md")]
+pub mod d0027_stand_ins_are_a_command_of_their_own {}

@@ -15,9 +15,10 @@
 //! | [`config`] | what an operator sets | kernel, `domain::policy` |
 //! | [`http`] | who reaches us, over the network or by the operator's socket, and in which words we answer | kernel, domain, render |
 //! | [`adapters`] | reaching others | kernel |
-//! | [`jobs`] | the background loop | domain |
-//! | [`compose`] | a [`config::Config`] becomes a running appliance | everything but `http` and `cli` |
-//! | [`cli`] | the command line | config, compose, jobs, http |
+//! | [`jobs`] | the background loops | domain |
+//! | [`compose`] | a [`config::Config`] becomes a running appliance | everything but `http`, `cli` and `standins` |
+//! | [`standins`] | imitations of what we reach, for trials and tests | kernel, http |
+//! | [`cli`] | the command line | config, compose, jobs, http; one command alone standins |
 //!
 //! `tests/architecture.rs` fails when an arrow points the wrong way. Decisions and their reasons are in `decisions`.
 //!
@@ -34,11 +35,12 @@
 //! *disabled* for now; its *standing* says whether it can be used. A *caller* has proved who it is; the *operator* is
 //! whoever holds the machine. Everything belongs to an *organization*.
 //!
-//! A *client* is software, a *user* a person with an account, a *customer* whoever came with a ticket. A *front* is
-//! the door a request came through, and an issuer. A *session* is a browser somebody signed in with; a *sign-in* is
-//! what one grant began, its tokens and their *family* of refresh tokens. Whatever was issued under an older *epoch*
-//! of its user is dead. A value is *sealed* when it is encrypted under the master key, and a *digest* is what the
-//! store keeps instead of a secret.
+//! A *verification* is one code that was asked for; its *messages* leave by the *outbox* with *couriers*, and it is
+//! *held* while it pays for something. A *client* is software, a *user* a person with an account, a *customer* whoever
+//! came with a ticket. A *front* is the door a request came through, and an issuer. A *session* is a browser somebody
+//! signed in with; a *sign-in* is what one grant began, its tokens and their *family* of refresh tokens. Whatever was
+//! issued under an older *epoch* of its user is dead. A value is *sealed* when it is encrypted under the master key,
+//! and a *digest* is what the store keeps instead of a secret.
 
 pub mod adapters;
 pub mod cli;

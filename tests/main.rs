@@ -8,10 +8,13 @@
 //! | `clients` | relying parties and a browser that are not ours, as processes: login, refresh, logout, other sites |
 //! | `cli` | the operator's commands on a running server and on a stopped store: the same answers, the same records |
 //! | `contract` | `contract/endpoints.txt` against the live routes: each path, method and status |
+//! | `couriers` | one-time codes on their way out: a mail server, a gateway and files receive them as they were meant |
 //! | `crash` | kill the process at any instant: what was answered is still there |
 //! | `disk` | a disk that fails: no false success, and a clean start after |
 //! | `jobs` | the background loop under a moving clock |
+//! | `keys` | key pairs before `ssh-keygen`, OpenSSL, paramiko and a real `sshd`, hostile keys, and a flood of requests |
 //! | `oauth` | OAuth 2.0 at both fronts, one file a standard; names begin with the rule's id |
+//! | `outbox` | messages on their way: nobody waits for them, they are tried again, and kept where nobody delivers |
 //! | `pages` | the pages people see: what comes after each form, and what is told in words |
 //! | `people` | passwords: one answer, guessing held down, changing ends what it must |
 //! | `oidc` | OpenID Connect, introspection and revocation, one file per endpoint |
@@ -23,6 +26,7 @@
 //! | `security` | one file per resource of the Auvious contract |
 //! | `signing` | signing keys under a moving clock, through restarts and failures, and removed in an emergency |
 //! | `slow` | thousands of slow and silent connections, and descriptors running out |
+//! | `standins` | the imitations of upstreams: the vendors' own SDKs take them for real, and they fail when told to |
 //! | `start` | how fast it starts, how little it needs, how it stops, and what its log never shows |
 //! | `support` | a real server in this process or as one of its own, and clients for it |
 //! | `tour` | the whole job as `admit tour` walks it, and what it says of a server that answers differently |
@@ -42,15 +46,21 @@ mod clients;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod couriers;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod oauth;
 #[cfg(test)]
 mod oidc;
+#[cfg(test)]
+mod outbox;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
@@ -71,6 +81,8 @@ mod security;
 mod signing;
 #[cfg(test)]
 mod slow;
+#[cfg(test)]
+mod standins;
 #[cfg(test)]
 mod start;
 #[cfg(test)]

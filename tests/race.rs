@@ -14,7 +14,7 @@ const ROUNDS: usize = 1_000;
 const REFRESHES: usize = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn heavy_of_64_simultaneous_redemptions_exactly_one_succeeds_in_1000_rounds() {
+async fn heavy_s2_of_64_simultaneous_redemptions_exactly_one_succeeds_in_1000_rounds() {
     let data = tempfile::tempdir().unwrap();
     let mut hall = Hall::open(Launch::on(data.path()).start(), data.path()).await;
     let began = Instant::now();

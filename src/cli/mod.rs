@@ -3,10 +3,12 @@
 mod client;
 mod init;
 mod org;
+mod outbox;
 mod print;
 mod reach;
 mod serve;
 mod signing_key;
+mod stand_ins;
 mod tour;
 mod user;
 
@@ -47,8 +49,13 @@ enum Command {
     User(user::User),
     /// See, rotate and remove the keys that sign tokens, on a running server or a stopped store.
     SigningKey(signing_key::SigningKey),
+    /// See the messages with one-time codes, on a running server or a stopped store; those nobody delivers with their code.
+    Outbox(outbox::Outbox),
     /// Walk a running server through the whole job and compare each answer with the contract.
     Tour(Visit),
+    /// Imitate Genesys Cloud, Talkdesk, NICE and an SMS gateway on this machine, for trying things out; never in
+    /// production.
+    StandIns(stand_ins::Options),
 }
 
 /// Where an appliance is and how it is set up.
@@ -108,6 +115,16 @@ struct Visit {
     /// Where the server answers [default: the address in first-run.json].
     #[arg(long, value_name = "URL")]
     base_url: Option<BaseUrl>,
+    /// Where the stand-ins are that the server is pointed at; without, what needs upstreams is left out.
+    #[arg(long, value_name = "URL")]
+    stand_ins: Option<BaseUrl>,
+    /// The certificate to trust at the stand-ins.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "./admit-stand-ins/tls/ca.pem"
+    )]
+    stand_ins_authority: PathBuf,
 }
 
 /// The request was understood and refused, or its result differs from what was expected.
@@ -132,7 +149,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Client(client) => client.run(),
         Command::User(user) => user.run(),
         Command::SigningKey(signing_key) => signing_key.run(),
+        Command::Outbox(outbox) => outbox.run(),
         Command::Tour(visit) => visit_with_config(visit),
+        Command::StandIns(options) => stand_ins::run(options),
     }
 }
 
@@ -142,10 +161,13 @@ fn visit_with_config(visit: Visit) -> ExitCode {
         data: visit.data,
         listen: None,
     };
-    let base_url = visit.base_url;
-    with_config(place, |config| {
-        tour::tour(config, base_url.as_ref().map(BaseUrl::as_str))
-    })
+    let (base_url, stand_ins) = (visit.base_url, visit.stand_ins);
+    let way = tour::Way {
+        base_url: base_url.as_ref().map(BaseUrl::as_str),
+        stand_ins: stand_ins.as_ref().map(BaseUrl::as_str),
+        stand_ins_authority: &visit.stand_ins_authority,
+    };
+    with_config(place, |config| tour::tour(config, &way))
 }
 
 fn with_config(place: Place, run: impl FnOnce(&Config) -> ExitCode) -> ExitCode {

@@ -15,7 +15,17 @@ pub(super) fn print(reply: &AdminReply, as_json: bool) {
     match reply {
         AdminReply::Orgs(all) => table(&["organization_id", "name"], all),
         AdminReply::Clients(all) => {
-            table(&["client_id", "name", "public", "roles", "grants"], all);
+            table(
+                &[
+                    "client_id",
+                    "name",
+                    "public",
+                    "roles",
+                    "grants",
+                    "last_used_at",
+                ],
+                all,
+            );
         }
         AdminReply::Users(all) => {
             table(
@@ -25,6 +35,7 @@ pub(super) fn print(reply: &AdminReply, as_json: bool) {
                     "roles",
                     "name",
                     "email",
+                    "signs_in_with",
                     "disabled_since",
                 ],
                 all,
@@ -32,6 +43,22 @@ pub(super) fn print(reply: &AdminReply, as_json: bool) {
         }
         AdminReply::SigningKeys(all) => {
             table(&["kid", "algorithm", "life", "since", "until"], all);
+        }
+        AdminReply::Outbox(all) => {
+            table(
+                &[
+                    "created_at",
+                    "channel",
+                    "to",
+                    "state",
+                    "tries",
+                    "code",
+                    "locale",
+                    "sender",
+                    "reason",
+                ],
+                all,
+            );
         }
         AdminReply::Client(client) if client.client_secret.is_some() => {
             lines(reply, &["client_id", "client_secret"]);
@@ -53,6 +80,7 @@ fn value(reply: &AdminReply) -> Value {
         AdminReply::Users(all) => of(all),
         AdminReply::User(one) => of(one),
         AdminReply::SigningKeys(all) => of(all),
+        AdminReply::Outbox(all) => of(all),
         AdminReply::Gone { what, id } => json!({ "deleted": { "kind": what, "id": id } }),
     }
 }

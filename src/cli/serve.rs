@@ -13,7 +13,7 @@ use tokio::sync::{Notify, oneshot};
 use tracing_subscriber::EnvFilter;
 
 use super::{BROKEN, failed, say};
-use crate::compose::{Composed, World, compose, trusted_certificate};
+use crate::compose::{Composed, World, compose, couriers, trusted_certificate};
 use crate::config::{Config, Format, Log, Tls};
 use crate::http::control::{Control, SOCKET};
 use crate::http::tls::{self, Certificate, TlsFiles};
@@ -37,6 +37,7 @@ pub(super) fn serve(config: &Config) -> ExitCode {
 }
 
 async fn run(config: &Config) -> Result<(), String> {
+    let couriers = couriers(config).map_err(said)?;
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().map_err(said)?;
     let Composed {
@@ -67,6 +68,7 @@ async fn run(config: &Config) -> Result<(), String> {
     };
     let jobs = tokio::spawn(jobs::run(Arc::clone(&appliance)));
     let scrub = tokio::spawn(jobs::scrub(Arc::clone(&appliance)));
+    let outbox = tokio::spawn(jobs::outbox::run(Arc::clone(&appliance), couriers));
     greet(config, address, base.as_str(), first_run.as_deref());
     let (leave, left) = oneshot::channel::<()>();
     let left = async { drop(left.await) };
@@ -82,8 +84,10 @@ async fn run(config: &Config) -> Result<(), String> {
         shutdown,
     )
     .await;
+    jobs::settled(&appliance, config.limits.drain).await;
     jobs.abort();
     scrub.abort();
+    outbox.abort();
     drop(leave);
     let _ = control.await;
     if served.cut > 0 {
@@ -91,6 +95,9 @@ async fn run(config: &Config) -> Result<(), String> {
             "{} connections did not end in time and were cut",
             served.cut
         );
+    }
+    if let Err(fault) = jobs::keep_seen(&appliance).await {
+        tracing::error!("keeping when clients and people were last seen: {fault}");
     }
     if appliance.store().is_failed() {
         return Err(

@@ -23,15 +23,21 @@ pub enum Kind {
     Session = 5,
     /// An authorization code.
     Code = 6,
+    /// A verification of a one-time code.
+    Verification = 7,
+    /// A message with a one-time code.
+    Message = 8,
 }
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 8] = [
     Kind::Ticket,
     Kind::Family,
     Kind::Throttle,
     Kind::Ended,
     Kind::Session,
     Kind::Code,
+    Kind::Verification,
+    Kind::Message,
 ];
 
 /// One thing that is due.

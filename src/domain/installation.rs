@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::access::{Role, Roles};
+use super::access::{Permissions, Role, Roles};
 use super::applications::{self, Application, Kind, Sealed};
 use super::audit::{self, Event};
 use super::clients::{self, Client, DEFAULT_SCOPES, GrantType, secret};
@@ -36,6 +36,7 @@ pub struct Plan {
     admin: User,
     client: Client,
     customer: Client,
+    agent: Client,
     /// The administrator's password.
     pub admin_password: Secret<String>,
     /// The first client's secret.
@@ -101,7 +102,7 @@ pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
     let customer = Client {
         description: "the apps of customers who hold a ticket".into(),
         grants: vec![GrantType::Ticket, GrantType::RefreshToken],
-        ..public_client(customer_id()?, &organization.id, now)
+        ..public_client(built_in(clients::CUSTOMER)?, &organization.id, now)
     };
     Ok(Plan {
         application: Application {
@@ -114,6 +115,7 @@ pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
             created_at: now,
             expires_at: None,
             version: 0,
+            vouches: true,
         },
         admin: User {
             id: UserId::draw(cx.entropy()),
@@ -136,9 +138,12 @@ pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
             disabled: None,
             created_at: now,
             updated_at: now,
+            version: 0,
+            permissions: Permissions::default(),
         },
         client,
         customer,
+        agent: agent(&organization.id, now)?,
         organization,
         admin_password: password.shown().clone(),
         client_secret,
@@ -154,6 +159,7 @@ pub fn settle(cx: &Cx<'_>, plan: &Plan) -> Result<(), Fault> {
         users::put(tx, &plan.admin)?;
         clients::put(tx, &plan.client)?;
         clients::put(tx, &plan.customer)?;
+        clients::put(tx, &plan.agent)?;
         let record = InstallationRecord {
             organization: plan.organization.id.clone(),
             application: plan.application.id.clone(),
@@ -176,10 +182,45 @@ pub fn settle(cx: &Cx<'_>, plan: &Plan) -> Result<(), Fault> {
     })
 }
 
-fn customer_id() -> Result<ClientId, Fault> {
-    clients::CUSTOMER
-        .parse()
-        .map_err(|error| Fault::internal("the name of the customers' client").because(error))
+/// Gives an appliance that began before agents had a client what it lacks.
+pub fn complete(cx: &Cx<'_>) -> Result<(), Fault> {
+    let Some(record) = cx.view().get(&INSTALLATION, &0)? else {
+        return Ok(());
+    };
+    let missing = agent(&record.organization, cx.now.to_millis())?;
+    if clients::find(cx, &missing.id)?.is_some() {
+        return Ok(());
+    }
+    cx.write(|tx| {
+        // Its organization may have been removed; then nobody began here for whom it could be.
+        if organizations::exists(tx, &missing.organization)? {
+            clients::put(tx, &missing)?;
+            let event = Event {
+                action: "client.registered",
+                by: "operator",
+                to: missing.id.as_str(),
+                organization: Some(&missing.organization),
+            };
+            audit::record(tx, cx, &event)?;
+        }
+        Ok(Verdict::<(), Fault>::Commit(()))
+    })
+}
+
+/// The agents' client, through which the people of every organization's applications sign in.
+fn agent(organization: &OrgId, now: Timestamp) -> Result<Client, Fault> {
+    Ok(Client {
+        description: "the apps of agents who sign in with Genesys Cloud".into(),
+        grants: vec![GrantType::GenesysCode, GrantType::RefreshToken],
+        is_shared: true,
+        ..public_client(built_in(clients::AGENT)?, organization, now)
+    })
+}
+
+fn built_in(name: &str) -> Result<ClientId, Fault> {
+    name.parse().map_err(|error| {
+        Fault::internal("the name of a client that apps have built in").because(error)
+    })
 }
 
 fn public_client(id: ClientId, organization: &OrgId, now: Timestamp) -> Client {
@@ -190,6 +231,7 @@ fn public_client(id: ClientId, organization: &OrgId, now: Timestamp) -> Client {
         name: String::new(),
         description: String::new(),
         secret: None,
+        outgoing: None,
         roles: Roles::default(),
         grants: Vec::new(),
         scopes: DEFAULT_SCOPES.map(str::to_owned).to_vec(),

@@ -18,6 +18,7 @@ pub mod organizations;
 pub mod otp;
 pub mod policy;
 pub mod ports;
+pub mod seen;
 pub mod sessions;
 pub mod sign_in;
 pub mod signing;
@@ -31,7 +32,7 @@ pub mod users;
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -41,7 +42,7 @@ use crate::crypto::seal::Keyring;
 use crate::kernel::{BaseUrl, Clock, Entropy, Fault, Network, RequestId, Timestamp};
 use crate::store::{Store, Tx, Verdict, View};
 use policy::Policy;
-use ports::Upstreams;
+use ports::{Bell, Upstreams};
 
 pub use crate::crypto::turns::Turns;
 pub use crate::store::Mark;
@@ -62,6 +63,9 @@ pub struct Appliance {
     hashing: Turns,
     key_making: Turns,
     upstreams: Upstreams,
+    under_way: AtomicUsize,
+    bell: Arc<dyn Bell>,
+    notes: seen::Notes,
 }
 
 /// What an appliance is made of.
@@ -82,6 +86,8 @@ pub struct Parts {
     pub issuer: Option<BaseUrl>,
     /// Who is asked on behalf of applications.
     pub upstreams: Upstreams,
+    /// Who is told that there are messages to take away.
+    pub bell: Arc<dyn Bell>,
 }
 
 impl Appliance {
@@ -96,6 +102,7 @@ impl Appliance {
             base,
             issuer,
             upstreams,
+            bell,
         } = parts;
         let stored = store.view().get(&tables::CLOCK, &0)?;
         let last_instant = LastInstant::starting_at(stored.unwrap_or(Timestamp::from_micros(0)));
@@ -124,6 +131,9 @@ impl Appliance {
             hashing: Turns::new(HASHING_AT_ONCE, HASHING_QUEUE),
             key_making: Turns::new(KEYS_AT_ONCE, KEYS_QUEUE),
             upstreams,
+            under_way: AtomicUsize::new(0),
+            bell,
+            notes: seen::Notes::default(),
         })
     }
 
@@ -186,9 +196,36 @@ impl Appliance {
         &self.upstreams
     }
 
+    /// Who is told that there are messages to take away.
+    pub fn bell(&self) -> &dyn Bell {
+        self.bell.as_ref()
+    }
+
+    /// Whether a request waits for somebody outside; whoever stops lets it be settled.
+    pub fn waits_outside(&self) -> bool {
+        self.under_way.load(Ordering::SeqCst) > 0
+    }
+
     /// The appliance's own signing keys.
     pub fn signing(&self) -> &signing::SigningKeys {
         &self.signing
+    }
+}
+
+/// A request that waits for somebody outside, for as long as this lives: what it planned is not settled yet.
+pub struct UnderWay(Arc<Appliance>);
+
+impl UnderWay {
+    /// One more.
+    pub fn begin(on: &Arc<Appliance>) -> Self {
+        on.under_way.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(on))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

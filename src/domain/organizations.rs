@@ -26,7 +26,7 @@ const NAME_MAX: usize = 100;
 struct OrganizationRecord {
     name: String,
     created_at: Timestamp,
-    /// How many users, clients and applications belong to it.
+    /// How many users, clients, applications and key pairs belong to it.
     members: u64,
 }
 
@@ -136,7 +136,7 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Counts one more user, client or application; false where there is no such organization.
+/// Counts one more user, client, application or key pair; false where there is no such organization.
 pub fn enter(tx: &Tx<'_>, id: &OrgId) -> Result<bool, Fault> {
     counted(tx, id, |members| members.saturating_add(1))
 }

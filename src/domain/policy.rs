@@ -123,9 +123,9 @@ pub struct CodePolicy {
     pub length: u32,
     /// How long a code is good.
     pub life: Duration,
-    /// Messages one destination gets in ten minutes.
+    /// Messages one destination gets in ten minutes; a call is made only while there were less than half as many.
     pub sends_per_ten_minutes: u32,
-    /// Messages one destination gets in a day.
+    /// Messages one destination gets in a day; calls likewise.
     pub sends_per_day: u32,
     /// Codes looked at for one verification.
     pub checks: u32,

@@ -1,8 +1,9 @@
-//! Removes what has expired, a bounded batch at a time.
+//! Removes what has expired and keeps what was only noted, a bounded batch at a time.
 
 use super::expiries::{self, Due, Kind};
+use super::seen::{self, Noted, Who};
 use super::tokens::{self, refresh};
-use super::{Cx, oauth, sessions, throttle, tickets};
+use super::{Appliance, Cx, clients, oauth, otp, sessions, throttle, tickets, users};
 use crate::kernel::Fault;
 use crate::store::{Tx, Verdict};
 
@@ -35,8 +36,23 @@ fn look(tx: &Tx<'_>, cx: &Cx<'_>, due: &Due) -> Result<Option<tokens::Thing>, Fa
         Some(Kind::Throttle) => throttle::sweep(tx, cx.now, &due.key)?,
         Some(Kind::Session) => sessions::sweep(tx, cx.now, &due.key)?,
         Some(Kind::Code) => oauth::codes::sweep(tx, cx.now, &due.key)?,
+        Some(Kind::Verification) => otp::sweep(tx, cx, &due.key)?,
+        Some(Kind::Message) => otp::outbox::sweep(tx, cx, &due.key)?,
         Some(Kind::Ended) => return tokens::ended::sweep(tx, cx.now, &due.key),
         None => {}
     }
     Ok(None)
+}
+
+/// Keeps up to `limit` notes of when clients and people were last seen. [`kept`] follows once they are durable.
+pub fn keep_seen(cx: &Cx<'_>, limit: usize) -> Result<Noted, Fault> {
+    seen::keep(cx, limit, |tx, who| match who {
+        Who::Client(id) => Ok(clients::load(tx, id)?.is_some()),
+        Who::User(id) => Ok(users::load(tx, id)?.is_some()),
+    })
+}
+
+/// What was noted is in the store.
+pub fn kept(appliance: &Appliance, noted: &Noted) {
+    appliance.notes.kept(noted);
 }

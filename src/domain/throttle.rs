@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::expiries;
-use crate::kernel::{ClientId, Fault, Network, Timestamp, UserId};
+use crate::kernel::{ClientId, Fault, Network, OrgId, Timestamp, UserId, VerificationId};
 use crate::store::{Key, Record, Table, Tx, View};
 
 const THROTTLES: Table<(u8, String), ThrottleRecord> = Table::named("throttles");
@@ -35,6 +35,35 @@ pub enum Counter<'a> {
     RefusedSignIn(&'a str),
     /// Budgets of wrong passwords that were used up, of the same.
     UsedUpPasswords(&'a str),
+    /// Messages to one destination of an organization, by its digest: within minutes.
+    SentLately(&'a str),
+    /// The same within a day.
+    SentInDay(&'a str),
+    /// Messages of one organization.
+    SentFor(&'a OrgId),
+    /// Messages of everybody.
+    SentForAll,
+    /// Messages for those without a token, from one network.
+    SentAnonymously(Network),
+    /// Wrong one-time codes for one destination of an organization, by its digest.
+    WrongCodes(&'a str),
+    /// Messages of an organization to numbers that begin so; with nothing, to beginnings nobody answered from.
+    SentUnder(&'a OrgId, &'a str),
+    /// Codes of an organization that came back from numbers that begin so.
+    AnsweredUnder(&'a OrgId, &'a str),
+    /// Unanswered destinations of an organization that differ in their last digits alone, by the digest of the others.
+    SentToNeighbours(&'a str),
+    /// Authorization codes that Genesys Cloud refused, from one network, by the number of the application that was
+    /// named: every name falls into one of few numbers.
+    WrongGenesysCodes(Network, u8),
+    /// The same and those that are just being asked about.
+    AskedGenesysCodes(Network, u8),
+    /// Callbacks that were not made although a one-time code was held for them, by its verification.
+    FailedCallbacks(&'a VerificationId),
+    /// Key pairs made for one organization or brought into it, and what was tried to.
+    KeyPairs(&'a OrgId),
+    /// The same as another counter, of what those without a token do alone.
+    OfStrangers(&'a Counter<'a>),
 }
 
 impl Counter<'_> {
@@ -53,26 +82,60 @@ impl Counter<'_> {
             Self::RefusedSignIn(whose) => (9, whose.to_owned()),
             Self::UsedUpPasswords(whose) => (10, whose.to_owned()),
             Self::WrongSecrets(client, network) => (11, format!("{client} {network}")),
+            Self::SentLately(destination) => (12, destination.to_owned()),
+            Self::SentInDay(destination) => (13, destination.to_owned()),
+            Self::SentFor(organization) => (14, organization.to_string()),
+            Self::SentForAll => (15, String::new()),
+            Self::SentAnonymously(network) => (16, network.to_string()),
+            Self::WrongCodes(destination) => (17, destination.to_owned()),
+            // No organization's id has a space.
+            Self::SentUnder(organization, prefix) => (18, format!("{organization} {prefix}")),
+            Self::AnsweredUnder(organization, prefix) => (19, format!("{organization} {prefix}")),
+            Self::SentToNeighbours(neighbours) => (20, neighbours.to_owned()),
+            Self::WrongGenesysCodes(network, number) => (22, format!("{network} {number}")),
+            Self::AskedGenesysCodes(network, number) => (23, format!("{network} {number}")),
+            Self::FailedCallbacks(verification) => (24, verification.to_string()),
+            Self::KeyPairs(organization) => (21, organization.to_string()),
+            Self::OfStrangers(counter) => {
+                let (number, whose) = counter.key();
+                (number | STRANGERS, whose)
+            }
         }
     }
 
     fn window(self) -> Duration {
         match self {
+            Self::SentLately(_) => Duration::from_mins(10),
             Self::WrongTickets(_)
             | Self::WrongShortTickets
             | Self::RefusedTicket(_)
             | Self::RefusedSignIn(_)
-            | Self::WrongSecrets(..) => Duration::from_hours(1),
+            | Self::WrongSecrets(..)
+            | Self::SentAnonymously(_)
+            | Self::SentUnder(..)
+            | Self::AnsweredUnder(..)
+            | Self::SentToNeighbours(_)
+            | Self::FailedCallbacks(_)
+            | Self::WrongGenesysCodes(..)
+            | Self::AskedGenesysCodes(..) => Duration::from_hours(1),
             Self::RedeemedTickets(_)
             | Self::WrongPasswords(_)
             | Self::WrongPasswordsFrom(..)
             | Self::WrongNames(_)
-            | Self::UsedUpPasswords(_) => DAY,
+            | Self::UsedUpPasswords(_)
+            | Self::SentInDay(_)
+            | Self::SentFor(_)
+            | Self::SentForAll
+            | Self::WrongCodes(_)
+            | Self::KeyPairs(_) => DAY,
             Self::SignedInFrom(..) => 30 * DAY,
+            Self::OfStrangers(counter) => counter.window(),
         }
     }
 }
 
+/// What the numbers of strangers' counters have besides: all others are smaller.
+const STRANGERS: u8 = 0x80;
 const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -100,26 +163,36 @@ pub struct Reading {
 
 /// What `counter` shows now.
 pub fn read(tx: &Tx<'_>, now: Timestamp, counter: Counter<'_>) -> Result<Reading, Fault> {
-    let open = open(tx, now, counter)?;
-    Ok(open.map_or(
-        Reading {
-            count: 0,
-            left: Duration::ZERO,
-            confirmed_at: None,
-        },
-        |record| Reading {
-            count: record.count,
-            left: record.closes_at.since(now),
-            confirmed_at: record.confirmed_at,
-        },
-    ))
+    Ok(Reading::of(open(tx, now, counter)?, now))
+}
+
+/// The same, for whoever only looks.
+pub fn read_only(view: &View<'_>, now: Timestamp, counter: Counter<'_>) -> Result<Reading, Fault> {
+    let record = view.get(&THROTTLES, &counter.key())?;
+    let open = record.filter(|record| now < record.closes_at);
+    Ok(Reading::of(open, now))
 }
 
 /// How often `counter` was counted within the present window, for whoever only looks.
 pub fn peek(view: &View<'_>, now: Timestamp, counter: Counter<'_>) -> Result<u32, Fault> {
-    let record = view.get(&THROTTLES, &counter.key())?;
-    let open = record.filter(|record| now < record.closes_at);
-    Ok(open.map_or(0, |record| record.count))
+    Ok(read_only(view, now, counter)?.count)
+}
+
+impl Reading {
+    fn of(open: Option<ThrottleRecord>, now: Timestamp) -> Self {
+        open.map_or(
+            Self {
+                count: 0,
+                left: Duration::ZERO,
+                confirmed_at: None,
+            },
+            |record| Self {
+                count: record.count,
+                left: record.closes_at.since(now),
+                confirmed_at: record.confirmed_at,
+            },
+        )
+    }
 }
 
 /// Counts once.

@@ -28,6 +28,11 @@ impl Object {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether a member is there and `null`.
+    pub(super) fn is_null(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(Value::is_null)
+    }
+
     /// Text, if given.
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Problem> {
         let Some(value) = self.given(name) else {
@@ -71,6 +76,31 @@ impl Object {
             return Ok(false);
         };
         value.as_bool().ok_or_else(|| wrong(name, "true or false"))
+    }
+
+    /// `true` or `false`, if given.
+    pub(super) fn choice(&self, name: &str) -> Result<Option<bool>, Problem> {
+        let choice = |_| self.flag(name);
+        self.given(name).map(choice).transpose()
+    }
+
+    /// An object, if given, to be read member by member.
+    pub(super) fn object(&self, name: &str) -> Result<Option<Self>, Problem> {
+        let object = |_| self.required_object(name);
+        self.given(name).map(object).transpose()
+    }
+
+    /// The members of an object of texts, if given.
+    pub(super) fn text_members(&self, name: &str) -> Result<Option<Map<String, Value>>, Problem> {
+        if self.given(name).is_none() {
+            return Ok(None);
+        }
+        let members = self.required_members(name)?;
+        if members.values().all(Value::is_string) {
+            Ok(Some(members))
+        } else {
+            Err(wrong(name, "an object of texts"))
+        }
     }
 
     /// The members of an object that must be given.

@@ -25,6 +25,7 @@ pub mod limits;
 pub mod listener;
 mod oauth;
 mod oidc;
+mod pageable;
 mod pages;
 pub mod problem;
 mod pulse;

@@ -12,8 +12,11 @@ use hyper::{Method, StatusCode};
 use crate::domain::access::Denied;
 use crate::domain::oauth::authorize;
 use crate::domain::oidc::{details, user_info};
+use crate::domain::ports::Failure;
 use crate::domain::sign_in::password;
-use crate::domain::{clients, oauth, tickets, tokens};
+use crate::domain::{
+    applications, clients, facades, keys, oauth, otp, tickets, tokens, upstream, users,
+};
 use crate::kernel::Fault;
 use crate::kernel::fault::FaultKind;
 
@@ -21,11 +24,11 @@ use crate::kernel::fault::FaultKind;
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
-    error: &'static str,
+    error: Cow<'static, str>,
     description: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
     fault: Option<String>,
-    scope: Option<String>,
+    scope: Option<Box<str>>,
 }
 
 impl Problem {
@@ -37,7 +40,7 @@ impl Problem {
     ) -> Self {
         Self {
             status,
-            error,
+            error: error.into(),
             description: description.into(),
             headers: Vec::new(),
             fault: None,
@@ -157,8 +160,8 @@ impl Problem {
     }
 
     /// The code for programs.
-    pub fn error(&self) -> &'static str {
-        self.error
+    pub fn error(&self) -> &str {
+        &self.error
     }
 
     /// The sentence for people.
@@ -202,7 +205,7 @@ impl From<clients::Error> for Problem {
         match error {
             Error::NotFound => Self::not_found("there is no such client"),
             Error::NoOrganization => Self::not_found("there is no such organization"),
-            Error::Taken(_) | Error::Kept => {
+            Error::Taken(_) | Error::Kept | Error::Full => {
                 Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
             }
             Error::Invalid(what) => Self::bad_request(what),
@@ -266,6 +269,21 @@ impl From<user_info::Error> for Problem {
     }
 }
 
+impl From<facades::Error> for Problem {
+    fn from(error: facades::Error) -> Self {
+        use facades::Error;
+        match error {
+            Error::NoApplication => Self::not_found("there is no such application"),
+            Error::Denied(denied) => denied.into(),
+            Error::Invalid(what) => Self::bad_request(what),
+            Error::Ticket(error) => error.into(),
+            Error::Code(error) => error.into(),
+            Error::Upstream(error) => error.into(),
+            Error::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 /// Statuses and words as real servers of both contracts have them, which is not always RFC 6749 §5.2.
 impl From<oauth::Error> for Problem {
     fn from(error: oauth::Error) -> Self {
@@ -287,7 +305,7 @@ impl From<oauth::Error> for Problem {
                 "Implicit grant type not supported from token endpoint".into(),
             ),
             Error::InvalidScope(allowed) => {
-                let scope = Some(allowed.join(" "));
+                let scope = Some(allowed.join(" ").into());
                 let problem = bad(
                     "invalid_scope",
                     "Invalid scope; `scope` says which are allowed".into(),
@@ -302,12 +320,121 @@ impl From<oauth::Error> for Problem {
             Error::TooManyGuesses(wait) => {
                 Self::too_many("too many wrong tickets; try again later", wait)
             }
+            Error::TooManyCodes(wait) => {
+                Self::too_many("too many wrong authorization codes; try again later", wait)
+            }
+            Error::Unavailable(words, wait) => Self::upstream_busy(words, wait),
             Error::Fault(fault) => fault.into(),
         }
     }
 }
 
+impl From<keys::Error> for Problem {
+    fn from(error: keys::Error) -> Self {
+        use keys::Error;
+        match error {
+            Error::NotFound => Self::not_found("there is no such key"),
+            Error::TooMany(wait) => {
+                Self::too_many("too many keys were made or brought in today", wait)
+            }
+            Error::Invalid(what) => Self::bad_request(what),
+            Error::Denied(denied) => denied.into(),
+            Error::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<otp::Error> for Problem {
+    fn from(error: otp::Error) -> Self {
+        use otp::Error;
+        match error {
+            Error::NotFound => Self::not_found("there is no such verification"),
+            Error::Wrong => Self::new(StatusCode::BAD_REQUEST, "invalid_code", "the code is wrong"),
+            Error::TooMany(wait) => Self::too_many("too many wrong codes; try again later", wait),
+            Error::Paused(words, wait) => Self::too_many(words, wait),
+            Error::Refused(what) | Error::Invalid(what) => Self::bad_request(what),
+            Error::Denied(denied) => denied.into(),
+            Error::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<upstream::Error> for Problem {
+    fn from(error: upstream::Error) -> Self {
+        use upstream::Error;
+        match error {
+            Error::NoAccount(what) => Self::bad_request(what),
+            Error::Failure(failure) => failure.into(),
+            // 401 would tell whoever asked that it is its own token that is not believed.
+            Error::Declined { code, message } => {
+                Self::new(StatusCode::BAD_REQUEST, UPSTREAM_REFUSED, message).named(code)
+            }
+            Error::Denied(denied) => denied.into(),
+            Error::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let said = format!("the upstream did not do it: {failure}");
+        match failure {
+            Failure::Refused { .. } => Self::new(StatusCode::BAD_REQUEST, UPSTREAM_REFUSED, said),
+            Failure::Forbidden(_) => Self::bad_request(said),
+            Failure::Credentials | Failure::Failed(_) => {
+                Self::new(StatusCode::BAD_GATEWAY, "upstream_failed", said)
+            }
+            Failure::Unanswered(_) => {
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "upstream_unanswered", said)
+            }
+            Failure::Busy(wait) => {
+                Self::upstream_busy("the upstream is asked too often; try again later", wait)
+            }
+        }
+    }
+}
+
+impl From<applications::Error> for Problem {
+    fn from(error: applications::Error) -> Self {
+        use applications::Error;
+        match error {
+            Error::NotFound => Self::not_found("there is no such application"),
+            Error::Taken(_) | Error::Full => {
+                Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
+            }
+            Error::Invalid(what) => Self::bad_request(what),
+            Error::Denied(denied) => denied.into(),
+            Error::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<users::Unseen> for Problem {
+    fn from(error: users::Unseen) -> Self {
+        use users::Unseen;
+        match error {
+            Unseen::NotFound => Self::not_found("there is no such user"),
+            Unseen::Denied(denied) => denied.into(),
+            Unseen::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 impl Problem {
+    /// The same problem under a code that somebody else gave it.
+    fn named(mut self, error: String) -> Self {
+        self.error = error.into();
+        self
+    }
+
+    /// Somebody else cannot answer now: 503, and when to ask again.
+    fn upstream_busy(words: &'static str, wait: Option<Duration>) -> Self {
+        let seconds = wait.unwrap_or(ASK_AGAIN).as_secs().max(1);
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, "temporarily_unavailable", words)
+            .with_header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
     /// The bearer is not believed: 401 (RFC 6750 §3.1).
     fn invalid_token(words: &'static str) -> Self {
         let challenge = format!(
@@ -346,7 +473,7 @@ impl Problem {
             "Bearer realm=\"admit\", error=\"insufficient_scope\", error_description=\"{words}\", scope=\"{scope}\""
         );
         let mut problem = Self::new(StatusCode::FORBIDDEN, "insufficient_scope", words);
-        problem.scope = Some(scope.to_owned());
+        problem.scope = Some(scope.into());
         HeaderValue::try_from(challenge).map_or(problem.clone(), |value| {
             problem.with_header(WWW_AUTHENTICATE, value)
         })
@@ -368,4 +495,7 @@ impl Problem {
 }
 
 const INVALID_REQUEST: &str = "invalid_request";
+const UPSTREAM_REFUSED: &str = "upstream_refused";
+/// When to ask an upstream again that did not say it.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");

@@ -103,6 +103,10 @@ text_id!(
     ConferenceId, "conference", name
 );
 text_id!(
+    /// A customer's key pair.
+    KeyId, "key", name
+);
+text_id!(
     /// One access token: its `jti`.
     TokenId, "token", name
 );
@@ -119,6 +123,10 @@ text_id!(
     RequestId, "request", name
 );
 text_id!(
+    /// One code that was asked for, and what became of it.
+    VerificationId, "verification", name
+);
+text_id!(
     /// A ticket: groups of three letters or digits joined by dashes, such as `abc-def`.
     ///
     /// Case is folded and a missing dash forgiven, because people type these. Printed in full it opens a customer's
@@ -131,9 +139,11 @@ drawn_as_uuid!(
     ClientId,
     ApplicationId,
     ConferenceId,
+    KeyId,
     TokenId,
     SignInId,
-    SessionId
+    SessionId,
+    VerificationId
 );
 
 /// The shortest ticket that is accepted, in letters and digits.

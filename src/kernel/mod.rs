@@ -18,8 +18,8 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use fault::Fault;
 pub use id::{
-    ApplicationId, ClientId, ConferenceId, FamilyId, OrgId, RequestId, SessionId, SignInId,
-    TicketId, TokenId, UserId,
+    ApplicationId, ClientId, ConferenceId, FamilyId, KeyId, OrgId, RequestId, SessionId, SignInId,
+    TicketId, TokenId, UserId, VerificationId,
 };
 pub use peer::Network;
 pub use properties::Properties;

@@ -36,6 +36,16 @@ impl BaseUrl {
         }
     }
 
+    /// Whether it is an origin alone, with a port there can be.
+    pub fn has_no_path(&self) -> bool {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let port = rest.rsplit_once(':').map(|(_, port)| port);
+        // The colons of an address in brackets come before its end.
+        let port = port.filter(|port| !port.ends_with(']'));
+        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0);
+        rest == self.authority() && port.is_none_or(is_port)
+    }
+
     fn authority(&self) -> &str {
         let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
         rest.split('/').next().unwrap_or(rest)
@@ -71,6 +81,24 @@ impl fmt::Display for BaseUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_has_a_port_there_can_be_and_no_path() {
+        let rows = [
+            ("https://example.org", true),
+            ("http://example.org:8080/", true),
+            ("https://[::1]", true),
+            ("https://[::1]:8443", true),
+            ("https://example.org/below", false),
+            ("https://example.org:", false),
+            ("https://example.org:0", false),
+            ("https://example.org:65536", false),
+        ];
+        for (text, is_origin) in rows {
+            let url: BaseUrl = text.parse().unwrap();
+            assert_eq!(url.has_no_path(), is_origin, "{text}");
+        }
+    }
 
     #[test]
     fn a_base_url_has_a_host_and_nothing_that_could_be_mistaken_for_one() {

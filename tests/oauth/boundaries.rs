@@ -57,6 +57,41 @@ async fn a_client_the_operator_shares_serves_the_people_of_every_organization() 
 }
 
 #[tokio::test]
+async fn the_password_grant_lets_nobody_of_another_organization_in() {
+    let server = Server::start().await;
+    let client = Client::of(&server);
+    let person = server.user("ann", &[Role::Agent]);
+    let facts = || Facts {
+        grants: Some(vec![admit::domain::clients::GrantType::Password]),
+        ..Facts::default()
+    };
+    let form = [
+        ("grant_type", "password"),
+        ("username", person.name.as_str()),
+        ("password", person.password.as_str()),
+    ];
+    let own = server.register_client(&server.organization(), facts());
+    client.token(Some((&own.id, &own.secret)), &form).await.ok();
+    let foreign = server.register_client(&server.found("other"), facts());
+    let answer = client
+        .token(Some((&foreign.id, &foreign.secret)), &form)
+        .await;
+    answer.says(400, "invalid_grant", "Bad credentials");
+    let cx = server.appliance.own_context();
+    let shared = NewClient {
+        shared: true,
+        facts: facts(),
+        ..NewClient::default()
+    };
+    let other = server.found("third");
+    let made = admit::domain::clients::register(&cx, &By::operator(), &other, &shared).unwrap();
+    server.settle(&cx);
+    let secret = made.secret.unwrap();
+    let shared = (made.client.id.as_str(), secret.expose().as_str());
+    client.token(Some(shared), &form).await.ok();
+}
+
+#[tokio::test]
 async fn only_the_operator_changes_what_everybody_signs_in_to() {
     let server = Server::start().await;
     let cx = server.appliance.own_context();

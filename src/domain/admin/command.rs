@@ -1,14 +1,17 @@
 //! Each command of the operator as a value, and the one function that carries it out, wherever the store is open.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::view::{ClientView, OrgView, SigningKeyView, UserView};
+use super::view::{ClientView, MessageView, OrgView, SigningKeyView, UserView};
 use super::{client, organization, user};
 use crate::crypto::jws::Algorithm;
 use crate::domain::Cx;
 use crate::domain::access::By;
 use crate::domain::clients::{self, Facts, NewClient};
 use crate::domain::organizations::{self, Organization};
+use crate::domain::otp::outbox;
 use crate::domain::signing::{self, Urgency};
 use crate::domain::users::{self, Details, NewUser, User};
 use crate::kernel::{ClientId, Fault, UserId};
@@ -24,6 +27,8 @@ pub enum AdminCommand {
     User(UserCommand),
     /// About the keys our tokens are signed with.
     SigningKey(SigningKeyCommand),
+    /// Messages with one-time codes, as they are.
+    Outbox,
 }
 
 /// What can be asked about organizations; `org` is a name or an id.
@@ -86,6 +91,8 @@ pub enum ClientCommand {
     Rotate {
         /// Its id.
         id: String,
+        /// For how many seconds the one before is good as well.
+        overlap: u64,
     },
     /// Remove one.
     Delete {
@@ -179,6 +186,8 @@ pub enum AdminReply {
     User(Box<UserView>),
     /// Signing keys, as they are.
     SigningKeys(Vec<SigningKeyView>),
+    /// Messages with one-time codes, as they are.
+    Outbox(Vec<MessageView>),
     /// It is gone: what it was, and its id.
     Gone {
         /// What it was.
@@ -251,6 +260,12 @@ pub fn execute(cx: &Cx<'_>, command: AdminCommand) -> Result<AdminReply, Error> 
         AdminCommand::Client(command) => about_client(cx, command),
         AdminCommand::User(command) => about_user(cx, command),
         AdminCommand::SigningKey(command) => about_signing_key(cx, command),
+        AdminCommand::Outbox => {
+            let all = outbox::list(cx)?;
+            Ok(AdminReply::Outbox(
+                all.iter().map(MessageView::of).collect(),
+            ))
+        }
     }
 }
 
@@ -280,19 +295,21 @@ fn about_client(cx: &Cx<'_>, command: ClientCommand) -> Result<AdminReply, Error
     Ok(match command {
         ClientCommand::Create { org, new } => {
             let organization = called(cx, org.as_deref())?.id;
-            registered(&clients::register(cx, &by, &organization, &new)?)
+            registered(cx, &clients::register(cx, &by, &organization, &new)?)?
         }
         ClientCommand::List { org } => {
             let organization = called(cx, org.as_deref())?.id;
             let all = clients::list(cx, &by, &organization)?;
-            AdminReply::Clients(all.iter().map(ClientView::of).collect())
+            let views = all.iter().map(|client| ClientView::of(cx, client));
+            AdminReply::Clients(views.collect::<Result<_, _>>()?)
         }
-        ClientCommand::Show { id } => one_client(&clients::seen(cx, &by, &client_id(&id)?)?),
+        ClientCommand::Show { id } => one_client(cx, &clients::seen(cx, &by, &client_id(&id)?)?)?,
         ClientCommand::Update { id, facts } => {
-            one_client(&clients::update(cx, &by, &client_id(&id)?, &facts)?)
+            one_client(cx, &clients::update(cx, &by, &client_id(&id)?, &facts)?)?
         }
-        ClientCommand::Rotate { id } => {
-            registered(&clients::rotate_secret(cx, &by, &client_id(&id)?)?)
+        ClientCommand::Rotate { id, overlap } => {
+            let (id, overlap) = (client_id(&id)?, Duration::from_secs(overlap));
+            registered(cx, &clients::rotate_secret(cx, &by, &id, overlap)?)?
         }
         ClientCommand::Delete { id } => {
             client::delete(cx, &by, &client_id(&id)?)?;
@@ -380,15 +397,15 @@ fn one_org(organization: &Organization) -> AdminReply {
     AdminReply::Org(OrgView::of(organization))
 }
 
-fn one_client(client: &clients::Client) -> AdminReply {
-    AdminReply::Client(Box::new(ClientView::of(client)))
+fn one_client(cx: &Cx<'_>, client: &clients::Client) -> Result<AdminReply, Fault> {
+    Ok(AdminReply::Client(Box::new(ClientView::of(cx, client)?)))
 }
 
-fn registered(registered: &clients::Registered) -> AdminReply {
-    let mut view = ClientView::of(&registered.client);
+fn registered(cx: &Cx<'_>, registered: &clients::Registered) -> Result<AdminReply, Fault> {
+    let mut view = ClientView::of(cx, &registered.client)?;
     let secret = registered.secret.as_ref();
     view.client_secret = secret.map(|secret| secret.expose().clone());
-    AdminReply::Client(Box::new(view))
+    Ok(AdminReply::Client(Box::new(view)))
 }
 
 fn one_user(user: &User) -> AdminReply {

@@ -17,4 +17,4 @@ pub use command::{
     AdminCommand, AdminReply, Answer, ClientCommand, Error, OrgCommand, SigningKeyCommand,
     UserCommand, execute,
 };
-pub use view::{ClientView, OrgView, SigningKeyView, UserView};
+pub use view::{ClientView, MessageView, OrgView, SigningKeyView, UserView};

@@ -1,12 +1,16 @@
 //! Facts as the operator sees them: names and words, no digests, and a secret only in the answer that gave it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::domain::clients::Client;
+use crate::domain::Cx;
+use crate::domain::clients::{self, Client};
 use crate::domain::organizations::Organization;
+use crate::domain::otp::outbox::Listed;
 use crate::domain::signing::KeyStatus;
 use crate::domain::users::User;
-use crate::kernel::Timestamp;
+use crate::kernel::{Fault, Timestamp};
 
 /// An organization.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +59,10 @@ pub struct ClientView {
     pub refresh_seconds: Option<u32>,
     /// When it was registered.
     pub created_at: String,
+    /// When it last proved who it is, if ever.
+    pub last_used_at: Option<String>,
+    /// Until when the secret before the present one is good as well, if it is.
+    pub overlap_until: Option<String>,
 }
 
 /// A person with an account.
@@ -87,6 +95,8 @@ pub struct UserView {
     pub address: Option<String>,
     /// Language.
     pub locale: Option<String>,
+    /// `password`, or `genesys` where Genesys Cloud vouches for it.
+    pub signs_in_with: String,
     /// Whether the password must be changed at the next sign-in.
     pub password_expired: bool,
     /// Since when the account cannot be used, if it cannot.
@@ -112,6 +122,39 @@ pub struct SigningKeyView {
     pub until: Option<String>,
 }
 
+/// A message with a one-time code.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct MessageView {
+    /// Its identifier.
+    pub message_id: String,
+    /// When it was asked for.
+    pub created_at: String,
+    /// `SMS`, `VOICE` or `EMAIL`.
+    pub channel: String,
+    /// Where to, until it is over.
+    pub to: Option<String>,
+    /// `waiting`, `kept`, `delivered` or `given up`.
+    pub state: String,
+    /// How often it was tried.
+    pub tries: u32,
+    /// Why the last try failed.
+    pub reason: Option<String>,
+    /// When its code is over.
+    pub ends_at: String,
+    /// The code, where nobody but the operator delivers it.
+    pub code: Option<String>,
+    /// The language of its text, likewise.
+    pub locale: Option<String>,
+    /// Who sends it, likewise.
+    pub sender: Option<String>,
+}
+
+impl fmt::Debug for MessageView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageView({}, {})", self.message_id, self.state)
+    }
+}
+
 impl OrgView {
     pub(super) fn of(organization: &Organization) -> Self {
         Self {
@@ -123,8 +166,11 @@ impl OrgView {
 }
 
 impl ClientView {
-    pub(super) fn of(client: &Client) -> Self {
-        Self {
+    pub(super) fn of(cx: &Cx<'_>, client: &Client) -> Result<Self, Fault> {
+        let outgoing = client.outgoing.map(|outgoing| outgoing.until);
+        let outgoing = outgoing.filter(|until| cx.now < *until);
+        let last_used = clients::last_used(cx, &client.id)?;
+        Ok(Self {
             client_id: client.id.to_string(),
             client_secret: None,
             organization_id: client.organization.to_string(),
@@ -141,7 +187,9 @@ impl ClientView {
             access_seconds: client.access_seconds,
             refresh_seconds: client.refresh_seconds,
             created_at: client.created_at.to_string(),
-        }
+            last_used_at: last_used.as_ref().map(Timestamp::to_string),
+            overlap_until: outgoing.as_ref().map(Timestamp::to_string),
+        })
     }
 }
 
@@ -161,6 +209,12 @@ impl UserView {
             phone: user.phone.clone(),
             address: user.address.clone(),
             locale: user.locale.clone(),
+            signs_in_with: (if user.has_password() {
+                "password"
+            } else {
+                "genesys"
+            })
+            .to_owned(),
             password_expired: user.password_expired,
             disabled_since: user.disabled.as_ref().map(Timestamp::to_string),
             created_at: user.created_at.to_string(),
@@ -177,6 +231,25 @@ impl SigningKeyView {
             life: key.life.to_owned(),
             since: key.since.to_string(),
             until: key.until.as_ref().map(Timestamp::to_string),
+        }
+    }
+}
+
+impl MessageView {
+    pub(super) fn of(listed: &Listed) -> Self {
+        let message = listed.message.as_ref();
+        Self {
+            message_id: listed.id.clone(),
+            created_at: listed.created_at.to_string(),
+            channel: listed.channel.name().to_owned(),
+            to: listed.to.clone(),
+            state: listed.state.to_owned(),
+            tries: listed.tries,
+            reason: listed.reason.clone(),
+            ends_at: listed.ends_at.to_string(),
+            code: message.map(|message| message.code.expose().clone()),
+            locale: message.map(|message| message.locale.to_string()),
+            sender: message.map(|message| message.sender.clone()),
         }
     }
 }

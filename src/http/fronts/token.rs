@@ -7,12 +7,15 @@ use serde::Serialize;
 use super::super::call::{Call, form_encoded, json, with_header};
 use super::super::cookies::Cookie;
 use super::super::{Problem, Response};
-use crate::domain::oauth::{self, Granted};
+use crate::domain::oauth::{self, Granted, agents};
 use crate::domain::{Cx, Front};
 
 pub(super) async fn token(call: Call, front: Front) -> Response {
     if call.method != Method::POST {
         return call.not_allowed("POST");
+    }
+    if is_agents(&call) {
+        return agents_login(call, front).await;
     }
     let grant = move |cx: &Cx<'_>, call: &Call| {
         let granted = oauth::token(cx, front, call.basic()?, &call.params_and_form()?)?;
@@ -31,6 +34,35 @@ fn hashes(call: &Call) -> bool {
         return false;
     };
     oauth::hashes(basic.as_ref(), &params)
+}
+
+/// Whether Genesys Cloud has to be asked who it is. What cannot be read is refused either way.
+fn is_agents(call: &Call) -> bool {
+    let (Ok(basic), Ok(params)) = (call.basic(), call.params_and_form()) else {
+        return false;
+    };
+    agents::is_agents(basic.as_ref(), &params)
+}
+
+async fn agents_login(call: Call, front: Front) -> Response {
+    call.run_around(
+        move |cx, call| {
+            let (basic, params) = (call.basic()?, call.params_and_form()?);
+            Ok(agents::plan(cx, front, basic, &params)?)
+        },
+        |on, asked| async move {
+            let genesys = &on.upstreams().genesys;
+            let redirect_uri = asked.redirect_uri.as_deref();
+            let answer = genesys.person_behind(&asked.account, &asked.code, redirect_uri);
+            let answer = answer.await;
+            (asked, answer)
+        },
+        move |cx, call, (asked, answer)| {
+            let granted = agents::settle(cx, &asked, answer)?;
+            reply(cx, call, front, &granted)
+        },
+    )
+    .await
 }
 
 fn reply(cx: &Cx<'_>, call: &Call, front: Front, granted: &Granted) -> Result<Response, Problem> {
