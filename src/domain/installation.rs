@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::access::{Permissions, Role, Roles};
 use super::applications::{self, Application, Kind, Sealed};
 use super::audit::{self, Event};
-use super::clients::{self, Client, DEFAULT_SCOPES, GrantType, secret};
+use super::clients::{self, Client, GrantType, secret};
 use super::organizations::{self, Organization};
 use super::users::{self, Password, User};
 use super::{Appliance, Cx, Front};
-use crate::crypto::jws::Algorithm;
 use crate::kernel::{
     ApplicationId, BaseUrl, ClientId, Fault, OrgId, Properties, Secret, Timestamp, UserId,
 };
@@ -97,12 +96,12 @@ pub fn plan(cx: &Cx<'_>) -> Result<Plan, Fault> {
         secret: Some(secret::digest(cx.appliance, &client_secret)),
         roles: Roles::of(&[Role::ClientService, Role::Admin]),
         grants: vec![GrantType::ClientCredentials],
-        ..public_client(id, &organization.id, now)
+        ..Client::blank(id, &organization.id, now)
     };
     let customer = Client {
         description: "the apps of customers who hold a ticket".into(),
         grants: vec![GrantType::Ticket, GrantType::RefreshToken],
-        ..public_client(built_in(clients::CUSTOMER)?, &organization.id, now)
+        ..Client::blank(built_in(clients::CUSTOMER)?, &organization.id, now)
     };
     Ok(Plan {
         application: Application {
@@ -213,7 +212,7 @@ fn agent(organization: &OrgId, now: Timestamp) -> Result<Client, Fault> {
         description: "the apps of agents who sign in with Genesys Cloud".into(),
         grants: vec![GrantType::GenesysCode, GrantType::RefreshToken],
         is_shared: true,
-        ..public_client(built_in(clients::AGENT)?, organization, now)
+        ..Client::blank(built_in(clients::AGENT)?, organization, now)
     })
 }
 
@@ -221,26 +220,4 @@ fn built_in(name: &str) -> Result<ClientId, Fault> {
     name.parse().map_err(|error| {
         Fault::internal("the name of a client that apps have built in").because(error)
     })
-}
-
-fn public_client(id: ClientId, organization: &OrgId, now: Timestamp) -> Client {
-    Client {
-        id,
-        organization: organization.clone(),
-        is_shared: false,
-        name: String::new(),
-        description: String::new(),
-        secret: None,
-        outgoing: None,
-        roles: Roles::default(),
-        grants: Vec::new(),
-        scopes: DEFAULT_SCOPES.map(str::to_owned).to_vec(),
-        redirect_uris: Vec::new(),
-        post_logout_redirect_uris: Vec::new(),
-        signing: Algorithm::EdDsa,
-        id_token_signing: Algorithm::Rs256,
-        access_seconds: None,
-        refresh_seconds: None,
-        created_at: now,
-    }
 }

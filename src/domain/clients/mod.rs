@@ -135,6 +135,33 @@ pub const DEFAULT_SCOPES: [&str; 9] = [
 ];
 
 impl Client {
+    /// A public client that is nothing yet: without name, roles and grants, with the usual scopes and algorithms.
+    pub(in crate::domain) fn blank(
+        id: ClientId,
+        organization: &OrgId,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            organization: organization.clone(),
+            is_shared: false,
+            name: String::new(),
+            description: String::new(),
+            secret: None,
+            outgoing: None,
+            roles: Roles::default(),
+            grants: Vec::new(),
+            scopes: DEFAULT_SCOPES.map(str::to_owned).to_vec(),
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            signing: Algorithm::EdDsa,
+            id_token_signing: Algorithm::Rs256,
+            access_seconds: None,
+            refresh_seconds: None,
+            created_at,
+        }
+    }
+
     /// Whether it can keep no secret (RFC 6749 §2.1).
     pub fn is_public(&self) -> bool {
         self.secret.is_none()

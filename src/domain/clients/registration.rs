@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::redirect::{self, URIS_MAX};
 use super::{
-    ACCESS_SECONDS_MAX, AGENT, CUSTOMER, Client, DEFAULT_SCOPES, GrantType, Outgoing, find,
-    records, secret,
+    ACCESS_SECONDS_MAX, AGENT, CUSTOMER, Client, GrantType, Outgoing, find, records, secret,
 };
 use crate::crypto::jws::Algorithm;
 use crate::domain::access::{Action, By, Denied, Role, Roles};
@@ -112,7 +111,7 @@ pub fn register(
         Some(id) => id.clone(),
         None => ClientId::draw(cx.entropy()),
     };
-    let mut client = blank(cx, id, organization);
+    let mut client = Client::blank(id, organization, cx.now.to_millis());
     client.secret = secret.as_ref().map(|it| secret::digest(cx.appliance, it));
     client.is_shared = new.shared;
     if new.shared && !by.is_operator() {
@@ -264,28 +263,6 @@ fn found(tx: &Tx<'_>, by: &By, id: &ClientId) -> Result<Result<Client, Error>, F
 
 fn is_built_in(client: &Client) -> bool {
     [CUSTOMER, AGENT].contains(&client.id.as_str())
-}
-
-fn blank(cx: &Cx<'_>, id: ClientId, organization: &OrgId) -> Client {
-    Client {
-        id,
-        organization: organization.clone(),
-        is_shared: false,
-        name: String::new(),
-        description: String::new(),
-        secret: None,
-        outgoing: None,
-        roles: Roles::default(),
-        grants: Vec::new(),
-        scopes: DEFAULT_SCOPES.map(str::to_owned).to_vec(),
-        redirect_uris: Vec::new(),
-        post_logout_redirect_uris: Vec::new(),
-        signing: Algorithm::EdDsa,
-        id_token_signing: Algorithm::Rs256,
-        access_seconds: None,
-        refresh_seconds: None,
-        created_at: cx.now.to_millis(),
-    }
 }
 
 fn drawn(cx: &Cx<'_>, facts: &Facts) -> Secret<String> {

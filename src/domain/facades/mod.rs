@@ -6,8 +6,7 @@ pub mod callback;
 pub mod room;
 
 use crate::domain::Cx;
-use crate::domain::access::{Action, Caller, rules};
-use crate::domain::access::{Denied, Subject};
+use crate::domain::access::{Action, Caller, Denied, Subject, rules};
 use crate::domain::applications::{self, Application};
 use crate::domain::policy::TicketPolicy;
 use crate::domain::{otp, tickets, upstream};

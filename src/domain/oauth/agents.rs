@@ -12,11 +12,10 @@ use crate::domain::access::{Permissions, Role, Roles, Subject, Vouched};
 use crate::domain::applications::{self, Application};
 use crate::domain::audit::{self, Event};
 use crate::domain::clients::{AGENT, Client, GrantType};
-use crate::domain::oidc::id_token::{self, About};
 use crate::domain::ports::{Failure, GenesysAccount, GenesysPerson};
 use crate::domain::throttle::{self, Counter};
 use crate::domain::tokens::refresh::{self, NewFamily};
-use crate::domain::tokens::{self, Grantee, ended, ping};
+use crate::domain::tokens::{Grantee, ended};
 use crate::domain::users::{self, Person, User};
 use crate::domain::{Cx, Front, Origin, upstream};
 use crate::kernel::{Fault, Network, Secret, Timestamp, UserId};
@@ -168,19 +167,8 @@ fn sign_in(cx: &Cx<'_>, asked: &Asked, person: &GenesysPerson) -> Result<Granted
         audit::record(tx, cx, &event)?;
         Ok(Verdict::<_, Error>::Commit((user, grantee)))
     })?;
-    let access = tokens::mint(cx, &grantee, client)?;
-    let about = About::renewed(&access);
-    let id_token = id_token::when_asked(cx, client, &grantee, &user, &about)?;
-    Ok(Granted {
-        refresh: refreshes.then(|| family.token(cx)),
-        id_token,
-        ping: ping::of(cx, &grantee)?,
-        access,
-        sub: grantee.subject.sub(),
-        scope: grantee.scope,
-        organization: grantee.organization,
-        customer: None,
-    })
+    let refresh = refreshes.then(|| family.token(cx));
+    Ok(Granted::to_person(cx, client, &user, grantee, refresh)?)
 }
 
 /// The person's account, brought up to date. Somebody who may nothing any more is told so in it, too: a refresh would

@@ -14,7 +14,11 @@ mod token;
 
 use std::time::Duration;
 
-use super::tickets;
+use super::clients::Client;
+use super::oidc::id_token::{self, About};
+use super::tokens::{self, AccessToken, Grantee, ping};
+use super::users::User;
+use super::{Cx, tickets};
 use crate::kernel::{Fault, OrgId, Secret};
 
 pub use authorize::authorize;
@@ -22,8 +26,6 @@ pub use client_auth::ClientProof;
 use client_auth::client_of;
 pub use request::{Params, TokenRequest};
 pub use token::{hashes, token};
-
-use super::tokens::AccessToken;
 
 /// Why a token is refused: the codes of RFC 6749 §5.2 and what real servers of both contracts say beside them.
 #[derive(Debug)]
@@ -83,6 +85,31 @@ pub struct Granted {
     pub organization: OrgId,
     /// What customers' apps read beside the standard members.
     pub customer: Option<CustomerExtras>,
+}
+
+impl Granted {
+    /// Tokens for a person who has proved who they are at this endpoint, and so without a browser's session.
+    fn to_person(
+        cx: &Cx<'_>,
+        client: &Client,
+        user: &User,
+        grantee: Grantee,
+        refresh: Option<Secret<String>>,
+    ) -> Result<Self, Fault> {
+        let access = tokens::mint(cx, &grantee, client)?;
+        let about = About::renewed(&access);
+        let id_token = id_token::when_asked(cx, client, &grantee, user, &about)?;
+        Ok(Self {
+            refresh,
+            id_token,
+            ping: ping::of(cx, &grantee)?,
+            access,
+            sub: grantee.subject.sub(),
+            scope: grantee.scope,
+            organization: grantee.organization,
+            customer: None,
+        })
+    }
 }
 
 /// What a customer's app reads out of its token reply.

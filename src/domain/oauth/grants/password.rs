@@ -6,11 +6,10 @@ use super::super::{Error, Granted, scope};
 use crate::domain::access::Subject;
 use crate::domain::audit::{self, Event};
 use crate::domain::clients::{Client, GrantType};
-use crate::domain::oidc::id_token::{self, About};
 use crate::domain::sign_in;
 use crate::domain::sign_in::password::{self, Attempt, Refusal};
 use crate::domain::tokens::refresh::{self, NewFamily};
-use crate::domain::tokens::{self, Grantee, ended, ping};
+use crate::domain::tokens::{Grantee, ended};
 use crate::domain::users::User;
 use crate::domain::{Cx, Front};
 use crate::store::Verdict;
@@ -53,19 +52,8 @@ pub(super) fn grant(
         audit::record(tx, cx, &event)?;
         Ok(Verdict::<_, Error>::Commit(grantee))
     })?;
-    let access = tokens::mint(cx, &grantee, client)?;
-    let about = About::renewed(&access);
-    let id_token = id_token::when_asked(cx, client, &grantee, &user, &about)?;
-    Ok(Granted {
-        refresh: refreshes.then(|| family.token(cx)),
-        id_token,
-        ping: ping::of(cx, &grantee)?,
-        access,
-        sub: grantee.subject.sub(),
-        scope: grantee.scope,
-        organization: grantee.organization,
-        customer: None,
-    })
+    let refresh = refreshes.then(|| family.token(cx));
+    Ok(Granted::to_person(cx, client, &user, grantee, refresh)?)
 }
 
 fn attempt(request: &PasswordRequest) -> Attempt<'_> {
