@@ -441,6 +441,10 @@ mod tests {
             outcome = write(&store, 1).and_then(|mark| store.durable(mark).wait());
         }
         assert!(store.is_failed());
+        // Whoever waits is told first, so that nobody's answer hangs on what is called here.
+        while told.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
         assert_eq!(told.load(Ordering::SeqCst), 1);
         // Nobody waits for what hangs.
         drop(store);
