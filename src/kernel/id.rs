@@ -170,8 +170,24 @@ impl TicketId {
 
     /// Whether it is short enough to be guessed at, so that guesses at it count for the whole appliance.
     pub fn is_short(&self) -> bool {
-        self.length() < SHORT_BELOW
+        is_short(self.length())
     }
+}
+
+/// Whether ids of so many letters and digits are short enough to be guessed at.
+pub fn is_short(length: usize) -> bool {
+    length < SHORT_BELOW
+}
+
+/// How many different ids of so many letters and digits are drawn.
+pub fn possible(length: usize) -> f64 {
+    let alphabet = if length <= TICKET_LENGTH_MIN {
+        LETTERS
+    } else {
+        CLEAR
+    };
+    let letters = u32::try_from(alphabet.len()).unwrap_or(u32::MAX);
+    f64::from(letters).powi(i32::try_from(length).unwrap_or(i32::MAX))
 }
 
 /// A refresh token family: the sixteen bytes of its sign-in's UUID, so that either leads to the other.

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod entropy;
 pub mod fault;
+pub mod files;
 pub mod hex;
 pub mod id;
 pub mod json;
@@ -21,7 +22,7 @@ pub use id::{
     ApplicationId, ClientId, ConferenceId, FamilyId, KeyId, OrgId, RequestId, SessionId, SignInId,
     TicketId, TokenId, UserId, VerificationId,
 };
-pub use peer::Network;
+pub use peer::{AddressRange, Network};
 pub use properties::Properties;
 pub use secret::{Digest, Secret};
 pub use uri::BaseUrl;

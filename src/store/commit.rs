@@ -10,19 +10,22 @@ use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use crate::crypto::seal::RecordKey;
 use crate::kernel::Fault;
 
 use super::disk::{Disk, Engine};
 use super::group::Group;
+use super::guard::{caught, guarded};
+use super::reached::Reached;
+use super::space::{Need, Space};
 
 /// A point in the order of writes: what is durable at a mark includes everything applied before it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,11 +46,18 @@ pub(super) struct Barrier {
     disk: Arc<dyn Disk>,
     // Held open: a file that cannot be opened for want of descriptors must not end the appliance.
     files: Vec<File>,
+    space: Arc<Space>,
+    reached: Reached,
 }
 
 impl Barrier {
     /// The barrier of the engine whose files are in `folder`.
-    pub(super) fn new(db: sled::Db, disk: Arc<dyn Disk>, folder: &Path) -> io::Result<Self> {
+    pub(super) fn new(
+        db: sled::Db,
+        key: &RecordKey,
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+    ) -> io::Result<Self> {
         let paths = [
             folder.join("db"),
             folder.join("conf"),
@@ -56,18 +66,25 @@ impl Barrier {
         ];
         let present = paths.iter().filter(|path| path.exists());
         let files = present.map(File::open).collect::<Result<_, _>>()?;
-        let group = Arc::default();
+        let group = Arc::new(Group::on(&db, key).map_err(io::Error::other)?);
         Ok(Self {
             db,
             group,
             disk,
             files,
+            space: Arc::new(Space::of(folder)?),
+            reached: Reached::open(folder, key)?,
         })
     }
 
     /// What is accepted here is applied by the next pass.
     pub(super) fn group(&self) -> Arc<Group> {
         Arc::clone(&self.group)
+    }
+
+    /// How much room there is for what is accepted.
+    pub(super) fn space(&self) -> Arc<Space> {
+        Arc::clone(&self.space)
     }
 
     /// Returns once everything accepted before the call is on the disk.
@@ -77,11 +94,19 @@ impl Barrier {
     }
 
     fn write_out(&self) -> io::Result<()> {
-        self.group.apply(&self.db)?;
+        self.space.look();
+        guarded(|| self.group.apply(&self.db))?;
         self.disk.flush(&Engine(&self.db))?;
-        self.files.iter().try_for_each(|file| self.disk.sync(file))
+        let number = self.group.number();
+        let mut files = self.files.iter();
+        files.try_for_each(|file| self.disk.sync(file))?;
+        self.reached.note(number);
+        Ok(())
     }
 }
+
+/// Called after every pass of the barrier: how long it took, and how many transactions it made durable.
+pub type OnPass = Box<dyn Fn(Duration, u64) + Send + Sync>;
 
 /// The thread that passes the barrier, the one that watches it, and those who wait for it.
 pub(super) struct Committer {
@@ -93,6 +118,7 @@ pub(super) struct Committer {
 impl Committer {
     pub(super) fn start(barrier: Barrier) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
+        let space = barrier.space();
         let served = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("committer".to_owned())
@@ -100,7 +126,7 @@ impl Committer {
         let watched = Arc::clone(&shared);
         let watch = thread::Builder::new()
             .name("watch".to_owned())
-            .spawn(move || watched.watch())?;
+            .spawn(move || watched.watch(&space))?;
         Ok(Self {
             shared,
             thread: Some(thread),
@@ -124,6 +150,16 @@ impl Committer {
 
     pub(super) fn is_failed(&self) -> bool {
         self.shared.failed.load(Ordering::SeqCst)
+    }
+
+    /// One more transaction was accepted.
+    pub(super) fn accepted(&self) {
+        self.shared.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The first one to ask is called.
+    pub(super) fn on_pass(&self, call: OnPass) {
+        let _ = self.shared.on_pass.set(call);
     }
 
     pub(super) fn on_failure(&self, call: OnFailure) {
@@ -233,6 +269,9 @@ impl Wake for Unpark {
 #[derive(Default)]
 struct Shared {
     applied: AtomicU64,
+    /// Transactions since the last pass.
+    accepted: AtomicU64,
+    on_pass: OnceLock<OnPass>,
     covered: AtomicU64,
     failed: AtomicBool,
     state: Mutex<State>,
@@ -293,9 +332,13 @@ impl Shared {
         while let Some(last) = self.next_round() {
             // Read before the pass: whoever took a mark by now was accepted before it.
             let upto = self.applied.load(Ordering::SeqCst);
-            self.passing(Some(Instant::now()));
-            let passed = catch_unwind(AssertUnwindSafe(|| barrier.pass()));
+            let (since, accepted) = (Instant::now(), self.accepted.swap(0, Ordering::Relaxed));
+            self.passing(Some(since));
+            let passed = caught(|| barrier.pass());
             self.passing(None);
+            if let Some(call) = self.on_pass.get() {
+                call(since.elapsed(), accepted);
+            }
             match passed {
                 Ok(Ok(())) => self.release(upto, last),
                 Ok(Err(error)) => self.fail(&error.to_string()),
@@ -306,9 +349,13 @@ impl Shared {
 
     /// Ends the waiting when a pass hangs: the engine may lose the call that would wake its flush when the disk fails
     /// beneath it, and then says nothing at all. To those who wait that is a failure like any other.
-    fn watch(&self) {
+    fn watch(&self, space: &Space) {
         loop {
             thread::park_timeout(LOOK);
+            // Nobody whose write is refused has it applied, and nobody else would look whether there is room again.
+            if !space.permits(Need::Ordinary) {
+                space.look();
+            }
             match self.state().standing {
                 Standing::Closed | Standing::Failed(_) => return,
                 Standing::Open | Standing::Closing => {}
@@ -592,6 +639,10 @@ mod tests {
         assert!(second > mark);
         drop(held);
         store.durable(second).wait().unwrap();
+        // Whoever asks at the right moment knows before the others are woken.
+        while woken.0.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
         assert_eq!(woken.0.load(Ordering::SeqCst), 1);
         assert!(matches!(
             durable.as_mut().poll(&mut context),

@@ -5,6 +5,8 @@
 
 pub mod commit;
 pub mod disk;
+pub mod dump;
+pub mod integrity;
 pub mod key;
 pub mod opening;
 pub mod record;
@@ -14,31 +16,44 @@ pub mod tx;
 pub mod view;
 
 mod check;
+mod closed;
 mod count;
 mod group;
+mod guard;
+mod reached;
 #[cfg(test)]
 mod sandbox;
+mod space;
+mod witness;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::crypto::seal::RecordKey;
 use crate::kernel::{Fault, Timestamp};
 
-pub use commit::{Durable, Mark, OnFailure};
+pub use closed::Closed;
+pub use commit::{Durable, Mark, OnFailure, OnPass};
 pub use disk::{Disk, Engine, FaultyDisk, LyingDisk, RealDisk};
+pub use integrity::{Damage, Examined, Pace};
 pub use key::Key;
-pub use opening::{Lock, OpenError};
+pub use opening::{Before, Change, Lock, OpenError, Site};
 pub use record::Record;
+pub use schema::CameBack;
 pub use table::Table;
 pub use tx::{Tx, Verdict};
 pub use view::View;
+pub use witness::Witnessed;
 
 use commit::Committer;
 use group::{Group, Pending};
+use integrity::Examination;
 use opening::{Opened, Opening};
 use schema::Schema;
+use space::{Need, Space};
+use witness::Witness;
 
 /// The one database of the appliance. Dropping it makes everything durable that is not yet.
 pub struct Store {
@@ -47,9 +62,14 @@ pub struct Store {
     db: sled::Db,
     key: RecordKey,
     group: Arc<Group>,
+    space: Arc<Space>,
+    damage: Mutex<Vec<Damage>>,
+    is_damaged: AtomicBool,
     gate: RwLock<()>,
     data_dir: PathBuf,
-    witness: Mutex<()>,
+    witness: Witness,
+    witnessing: Mutex<()>,
+    notices: Vec<String>,
     _lock: Lock,
 }
 
@@ -70,25 +90,51 @@ impl Store {
         disk: Arc<dyn Disk>,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
-        Self::open_locked(Lock::take(data_dir)?, data_dir, key, disk, now)
+        let site = Site {
+            data_dir,
+            witness: None,
+            accepts_older: false,
+        };
+        Self::open_locked(Lock::take(data_dir)?, site, key, disk, now)
     }
 
     /// The same for whoever holds the folder already.
     pub fn open_locked(
         lock: Lock,
-        data_dir: &Path,
+        site: Site<'_>,
         key: RecordKey,
         disk: Arc<dyn Disk>,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
+        Self::open_keeping(lock, site, key, (disk, now), &|_, _| Ok(()))
+    }
+
+    /// The same, with a copy kept by `before` of a store this program is about to change for the first time.
+    pub fn open_keeping(
+        lock: Lock,
+        site: Site<'_>,
+        key: RecordKey,
+        (disk, now): (Arc<dyn Disk>, Timestamp),
+        before: Before<'_>,
+    ) -> Result<Self, OpenError> {
+        site.check()?;
+        let data_dir = site.data_dir;
+        let witness = Witness::at(site.witness);
         let opening = Opening {
             data_dir,
+            witness: &witness,
+            accepts_older: site.accepts_older,
             key: &key,
             disk,
             now,
+            before,
         };
-        let Opened { db, barrier } = opening.open()?;
-        let group = barrier.group();
+        let Opened {
+            db,
+            barrier,
+            notices,
+        } = opening.open()?;
+        let (group, space) = (barrier.group(), barrier.space());
         let committer = Committer::start(barrier).map_err(|cause| OpenError::Machine {
             path: data_dir.to_path_buf(),
             cause,
@@ -98,9 +144,14 @@ impl Store {
             db,
             key,
             group,
+            space,
+            damage: Mutex::default(),
+            is_damaged: AtomicBool::new(false),
             gate: RwLock::new(()),
             data_dir: data_dir.to_path_buf(),
-            witness: Mutex::new(()),
+            witness,
+            witnessing: Mutex::new(()),
+            notices,
             _lock: lock,
         })
     }
@@ -114,9 +165,49 @@ impl Store {
         }
     }
 
+    /// Whether this is the key its records are checked with.
+    pub fn is_checked_with(&self, key: &RecordKey) -> bool {
+        key.tag("", &[], &[]) == self.key.tag("", &[], &[])
+    }
+
+    /// Whether the records came from an earlier time, and nobody has taken back yet what they promise.
+    pub fn came_back(&self) -> Result<Option<CameBack>, Fault> {
+        let schema = self.view().get(&schema::SCHEMAS, &schema::only())?;
+        Ok(schema.and_then(|schema| schema.came_back))
+    }
+
+    /// Says that the records come from an earlier time: what they promise is taken back before they are served again.
+    pub fn comes_back(tx: &Tx<'_>, why: CameBack) -> Result<(), Fault> {
+        schema::came_back(tx, why)
+    }
+
+    /// Says, in the transaction that takes back what the records promised, that it was done.
+    pub fn took_back(tx: &Tx<'_>) -> Result<(), Fault> {
+        schema::took_back(tx)
+    }
+
     /// Runs `body` in a transaction; it must bear being run again. Nothing is durable before [`Store::durable`] says so.
+    ///
+    /// On a disk that is nearly full, and once damage was found, what it would keep is refused.
     pub fn write<T, E>(
         &self,
+        body: impl Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault>,
+    ) -> Result<Written<T, E>, Fault> {
+        self.write_for(Need::Ordinary, body)
+    }
+
+    /// The same for what takes rights away or makes room: a full disk must not keep anything alive, so it lives on a
+    /// reserve. It must not be much.
+    pub fn write_vital<T, E>(
+        &self,
+        body: impl Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault>,
+    ) -> Result<Written<T, E>, Fault> {
+        self.write_for(Need::Vital, body)
+    }
+
+    fn write_for<T, E>(
+        &self,
+        need: Need,
         body: impl Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault>,
     ) -> Result<Written<T, E>, Fault> {
         let _passing = self.gate.read().unwrap_or_else(PoisonError::into_inner);
@@ -138,10 +229,27 @@ impl Store {
             }
         };
         let writes = tx.settle()?;
+        if !writes.is_empty() {
+            self.takes(need)?;
+        }
         pending.accept(writes);
+        self.committer.accepted();
         // Under the turn: whoever holds this mark was accepted before it.
         let mark = self.mark();
         Ok(Written { outcome, mark })
+    }
+
+    /// Whether something may be kept now.
+    fn takes(&self, need: Need) -> Result<(), Fault> {
+        if !self.space.permits(need) {
+            return Err(Fault::unavailable(NO_ROOM));
+        }
+        if need == Need::Ordinary && self.is_damaged.load(Ordering::SeqCst) {
+            return Err(Fault::unavailable(
+                "the store is damaged and takes no new facts",
+            ));
+        }
+        Ok(())
     }
 
     /// Ready once everything up to `mark` is durable.
@@ -159,55 +267,136 @@ impl Store {
         self.committer.is_failed()
     }
 
+    /// Goes the way of a write with nothing to write, and is back once the disk has kept everything before it. Whether
+    /// the store takes writes is only then known: it may hang instead of failing.
+    pub fn is_moving(&self) -> bool {
+        let passing = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        drop(self.group.turn(|| self.is_failed()));
+        drop(passing);
+        self.durable(self.mark()).wait().is_ok()
+    }
+
     /// Has `call` called once when the disk fails for good; at once if it already has. It may only tell somebody: it
     /// runs on the thread that met the failure.
     pub fn on_failure(&self, call: OnFailure) {
         self.committer.on_failure(call);
     }
 
+    /// Why nothing new is kept at present, in words for the operator; `None` while all is well.
+    pub fn trouble(&self) -> Option<String> {
+        if self.is_failed() {
+            return Some(
+                "the disk did not keep what was written: look at the disk, then start again"
+                    .to_owned(),
+            );
+        }
+        if !self.damage().is_empty() {
+            return Some("the store is damaged: `admit store check` names the places".to_owned());
+        }
+        let has_room = self.space.permits(Need::Ordinary);
+        (!has_room).then(|| NO_ROOM.to_owned())
+    }
+
+    /// What the latest examination found damaged.
+    pub fn damage(&self) -> Vec<Damage> {
+        let damage = self.damage.lock();
+        damage.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has `call` called after every pass of the barrier, on its thread; only the first one to ask is.
+    pub fn on_pass(&self, call: OnPass) {
+        self.committer.on_pass(call);
+    }
+
     /// Verifies every record and every table's count, and says how many records each table has.
     pub fn check(&self) -> Result<Vec<(String, u64)>, Fault> {
-        let checked = catch_unwind(AssertUnwindSafe(|| self.check_tables()));
-        // The engine meets some damage with a panic.
-        checked.unwrap_or_else(|_| Err(Fault::internal("the store's pages cannot be read")))
+        let examined = self.examine(&mut |_, _| ControlFlow::Continue(()));
+        if let Some(damage) = examined.damage.first() {
+            return Err(Fault::internal(damage.to_string()));
+        }
+        let tables = examined.tables.into_iter();
+        Ok(tables.map(|found| (found.table, found.records)).collect())
     }
 
-    fn check_tables(&self) -> Result<Vec<(String, u64)>, Fault> {
-        let names = check::tables(&self.db)?;
-        let counted = names.into_iter().map(|name| {
-            let found = self.check_table(&name)?;
-            Ok((name, found))
-        });
-        counted.collect()
+    /// The same, past everything that is damaged; it is remembered, and new facts are refused from then on.
+    pub fn examine(&self, pace: Pace<'_>) -> Examined {
+        let mut examination = Examination::of(&self.db, &self.key, pace);
+        let is_complete = self.examine_tables(&mut examination).is_continue();
+        let mut examined = examination.examined;
+        examined.is_complete = is_complete;
+        if is_complete || !examined.damage.is_empty() {
+            let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            damage.clone_from(&examined.damage);
+            let is_damaged = !damage.is_empty();
+            self.is_damaged.store(is_damaged, Ordering::SeqCst);
+        }
+        examined
     }
 
-    /// Notes beside the store how far it has come, so that an older copy in its place is refused at the next start.
+    fn examine_tables(&self, examination: &mut Examination<'_>) -> ControlFlow<()> {
+        for name in examination.tables() {
+            let accepted = self.group.accepted();
+            let before = examination.examined.clone();
+            let tally = examination.table(&name)?;
+            let counted = examination.count(&name);
+            if counted == Some(tally.records) {
+                examination.compare(&name, tally, counted);
+            } else if tally.records > HELD_MAX {
+                // Those who write are not held up for as long as this takes: what they wrote meanwhile may be the whole
+                // difference; where it cannot be, there is damage.
+                let _ = self.durable(self.mark()).wait();
+                let written = self.group.accepted() - accepted;
+                let may_be = |counted: &u64| counted.abs_diff(tally.records) > written;
+                let counted = examination.count(&name).filter(may_be);
+                examination.compare(&name, tally, counted);
+            } else {
+                // A batch may have passed between the scan and the count: once more, with writes held back and none
+                // pending.
+                let _held = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+                let _ = self.durable(self.mark()).wait();
+                examination.examined = before;
+                let tally = examination.table_at_once(&name)?;
+                let counted = examination.count(&name);
+                examination.compare(&name, tally, counted);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Notes beside the store how far it has come, so that an older copy in its place is refused at the next start, and
+    /// outside its folder, so that an older copy of the whole folder is noticed. That the latter fails is a fault once.
     ///
     /// Blocks for the disk. Opening and closing do it too; a store that runs for long does it now and then.
     pub fn witness(&self) -> Result<(), Fault> {
-        let _alone = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = self.write::<Schema, ()>(|tx| schema::step(tx).map(Verdict::Commit))?;
+        let _alone = self
+            .witnessing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let written = self.write_vital::<Schema, ()>(|tx| schema::step(tx).map(Verdict::Commit))?;
         self.durable(written.mark).wait()?;
         let Ok(schema) = written.outcome else {
             return Ok(());
         };
-        schema::mark(&self.data_dir, schema)
-            .map_err(|error| Fault::internal("the store's marker cannot be written").because(error))
+        if self.space.permits(Need::Ordinary) {
+            space::keep_reserve(&self.data_dir);
+        }
+        schema::mark(&self.data_dir, schema).map_err(|error| {
+            Fault::internal("the store's marker cannot be written").because(error)
+        })?;
+        match self.witness.write(&schema, &self.key) {
+            Some(trouble) => Err(Fault::internal(trouble)),
+            None => Ok(()),
+        }
     }
 
-    fn check_table(&self, name: &str) -> Result<u64, Fault> {
-        let (found, counted) = check::table(&self.db, &self.key, name)?;
-        if found == counted {
-            return Ok(found);
-        }
-        // A batch may have passed between the scan and the count: once more, with writes held back and none pending.
-        let _held = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-        let _ = self.durable(self.mark()).wait();
-        let (found, counted) = check::table(&self.db, &self.key, name)?;
-        if found == counted {
-            return Ok(found);
-        }
-        Err(check::miscounted(name, found, counted))
+    /// How the witness outside the data folder stands.
+    pub fn witnessed(&self) -> Witnessed {
+        self.witness.state()
+    }
+
+    /// What the operator should hear of opening, in words.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
     }
 }
 
@@ -218,17 +407,23 @@ impl Drop for Store {
     }
 }
 
+/// A table of up to so many records is looked at while writes are held back, where they would disagree with its count.
+const HELD_MAX: u64 = 20_000;
+
+const NO_ROOM: &str =
+    "the disk is nearly full: only what takes rights away is kept until there is space again";
+
 /// One transaction before there is a store: nobody else writes, and nobody can be refused.
 fn apply<T>(
     db: &sled::Db,
     key: &RecordKey,
     body: impl Fn(&Tx<'_>) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
-    let (group, nothing) = (Group::default(), Pending::default());
+    let (group, nothing) = (Group::on(db, key)?, Pending::default());
     let tx = Tx::new(db, &nothing, key);
     let kept = body(&tx)?;
     group.turn(|| false).accept(tx.settle()?);
-    let applied = group.apply(db);
+    let applied = guard::guarded(|| group.apply(db));
     applied.map_err(|error| Fault::unavailable("the store cannot be written").because(error))?;
     Ok(kept)
 }
@@ -236,6 +431,7 @@ fn apply<T>(
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Barrier;
     use std::thread;
 

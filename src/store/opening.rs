@@ -7,7 +7,6 @@ use std::any::Any;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -16,11 +15,19 @@ use std::time::Duration;
 use crate::crypto::seal::RecordKey;
 use crate::kernel::{Fault, Timestamp};
 
+use super::closed::FOLDER_FRESH;
 use super::commit::Barrier;
 use super::disk::{Disk, Engine};
-use super::schema::{self, MARKER, SCHEMA, SCHEMAS, Schema};
+use super::dump::Unchanged;
+use super::integrity::Damage;
+use super::reached::{self, Reached};
+use super::schema::{
+    self, CameBack, MARKER, PROGRAM, SCHEMA, SCHEMAS, STEPS, Schema, Step, Stepping,
+};
 use super::tx::Tx;
 use super::view::View;
+use super::witness::{self, Finding, Witness};
+use super::{guard, integrity, space};
 
 /// Why the store was not opened, and what the operator can do.
 #[derive(Debug, thiserror::Error)]
@@ -76,13 +83,71 @@ pub enum OpenError {
     /// What is there is older than what was there.
     #[error(
         "{marker} says that the store in {path} had come further than it has: an older copy was put in its place, or its end was lost. \
-         Put the right folder back, or restore a backup. To accept the older state, in which spent tickets may be live again, remove {marker} and start again"
+         Put the right folder back, or restore a backup. To go on with the older state, run `admit store accept`: \
+         every ticket, session and token from before ends then, because what was used or revoked since looks alive"
     )]
     Stale {
         /// The store.
         path: PathBuf,
         /// The file that says so.
         marker: PathBuf,
+    },
+    /// Data once existed, and not even the folder's marker is left.
+    #[error(
+        "{witness} says that a store once existed in {path}, which holds none: mount or move the missing folder back, or restore a backup. \
+         To give up all data for good, remove {witness} and start again"
+    )]
+    Gone {
+        /// The data folder.
+        path: PathBuf,
+        /// The file that says so.
+        witness: PathBuf,
+    },
+    /// The witness is about another store.
+    #[error(
+        "{witness} belongs to another store than the one in {path}: put the right folder back, or name another place by store.witness. \
+         If this store has taken the other one's place for good, run `admit store accept`: every ticket, session and token from before ends then"
+    )]
+    Another {
+        /// The store.
+        path: PathBuf,
+        /// The file that says so.
+        witness: PathBuf,
+    },
+    /// Records are damaged, or are not there although they are counted.
+    #[error(
+        "the store in {path} is damaged: {first}{}. Nothing is served from it. `admit store check` names everything that is damaged; \
+         keep a copy of the folder, and restore the latest backup",
+        and_more(*.more)
+    )]
+    Unsound {
+        /// The store.
+        path: PathBuf,
+        /// What is damaged, by table and key.
+        first: String,
+        /// How much else is.
+        more: u64,
+    },
+    /// What was durable at the end of the engine's log is not there.
+    #[error(
+        "the store in {path} is damaged: its file db has lost its end, and with it the last {missing} batches of changes that were answered. \
+         Keep a copy of the folder, and restore the latest backup. To accept the loss, run `admit store accept`: every ticket, session and token from before ends then"
+    )]
+    EndLost {
+        /// The store.
+        path: PathBuf,
+        /// How many batches.
+        missing: u64,
+    },
+    /// The engine's files do not open, and stay where they are.
+    #[error(
+        "the store in {path} is damaged, and nothing of it can be read ({why}): keep the folder, and restore the latest backup"
+    )]
+    Unreadable {
+        /// The store.
+        path: PathBuf,
+        /// What the engine said.
+        why: String,
     },
     /// There are records, but not the one every store begins with.
     #[error(
@@ -107,18 +172,53 @@ pub enum OpenError {
     Fault(#[from] Fault),
 }
 
+/// Where a store is, and on what terms it is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Site<'a> {
+    /// The data folder.
+    pub data_dir: &'a Path,
+    /// The file outside of it that says how far the store had come, if there is to be one.
+    pub witness: Option<&'a Path>,
+    /// Whether the operator takes the store as it is, though a newer one is missing: it came back as a copy does.
+    pub accepts_older: bool,
+}
+
 /// A store that may be used.
 pub(super) struct Opened {
     pub(super) db: sled::Db,
     pub(super) barrier: Barrier,
+    pub(super) notices: Vec<String>,
 }
 
 /// Where the store is, and what it is opened with.
 pub(super) struct Opening<'a> {
     pub(super) data_dir: &'a Path,
+    pub(super) witness: &'a Witness,
+    pub(super) accepts_older: bool,
     pub(super) key: &'a RecordKey,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) now: Timestamp,
+    pub(super) before: Before<'a>,
+}
+
+/// Keeps a copy of a store that is about to be changed; where it fails, nothing is changed.
+pub type Before<'a> = &'a dyn Fn(&Change, &Unchanged<'_>) -> Result<(), Fault>;
+
+/// Why a store is about to be changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Its records step forward to another schema.
+    Schema {
+        /// The present one.
+        from: u32,
+        /// The next one.
+        to: u32,
+    },
+    /// Another version of the program had it open last.
+    Program {
+        /// Which, where that was noted.
+        from: String,
+    },
 }
 
 /// The right to use a data folder. Whoever makes files in one takes it first.
@@ -144,15 +244,42 @@ impl Lock {
     }
 }
 
+impl Site<'_> {
+    /// Refuses a folder without a trace of the store that its witness has seen. Whoever makes files in an empty folder
+    /// asks first.
+    pub fn check(&self) -> Result<(), OpenError> {
+        let is_there = |name: &str| {
+            let path = self.data_dir.join(name);
+            at(&path, path.try_exists())
+        };
+        let Some(witness) = self.witness.filter(|path| path.is_file()) else {
+            return Ok(());
+        };
+        if is_there(FOLDER)? || is_there(MARKER)? {
+            return Ok(());
+        }
+        Err(OpenError::Gone {
+            path: self.data_dir.to_path_buf(),
+            witness: witness.to_path_buf(),
+        })
+    }
+}
+
 impl Opening<'_> {
     /// Opens the store, or makes it where none has ever been.
     pub(super) fn open(&self) -> Result<Opened, OpenError> {
+        self.open_with(STEPS)
+    }
+
+    fn open_with(&self, steps: &[Step]) -> Result<Opened, OpenError> {
         let folder = self.data_dir.join(FOLDER);
+        let target = 1 + u32::try_from(steps.len()).unwrap_or(u32::MAX);
+        at(&folder, upgraded::finish(self.data_dir))?;
         let known = at(self.data_dir, schema::marked(self.data_dir))?;
         let marked = known.is_some();
         // Before the engine opens, which writes: an older program leaves every byte as it is.
         let known = known.unwrap_or_default();
-        if known.schema > SCHEMA {
+        if known.schema > target {
             return Err(OpenError::Newer {
                 found: known.schema,
             });
@@ -161,37 +288,190 @@ impl Opening<'_> {
         match (present, marked) {
             (false, true) => return Err(self.vanished()),
             (false, false) => self.create(&folder)?,
-            (true, _) => {}
+            (true, true) => self.untouched(&folder)?,
+            (true, false) => {}
         }
-        let (db, found) = self.engine(&folder)?;
+        let (mut db, found) = self.engine(&folder)?;
+        let schema = self.admit(&db, found, marked, target)?;
+        let here = at(self.data_dir, witness::place(self.data_dir, self.key))?;
+        let (came_back, notice) = self.judge(&schema, known.step, here)?;
+        self.sound(&db, &folder)?;
+        let left = upgraded::remove_compacted(self.data_dir);
+        if let Some(change) = due(schema, &known, target).filter(|_| present) {
+            let key = self.key;
+            (self.before)(&change, &Unchanged { db: &db, key })?;
+        }
+        if schema.number < target {
+            self.step_forward(db, schema, steps)?;
+            db = self.engine(&folder)?.0;
+        }
+        let schema = super::apply(&db, self.key, |tx: &Tx<'_>| {
+            schema::arrive(tx, here, came_back)
+        })?;
         let barrier = at(
             &folder,
-            Barrier::new(db.clone(), Arc::clone(&self.disk), &folder),
+            Barrier::new(db.clone(), self.key, Arc::clone(&self.disk), &folder),
         )?;
-        let schema = self.admit(&db, found, marked)?;
-        if schema.step < known.step {
-            return Err(self.stale());
-        }
-        let schema = super::apply(&db, self.key, schema::step)?;
         at(&folder, barrier.pass())?;
         let marked = schema::mark(self.data_dir, schema);
         if marked.is_err() {
             self.disk.abandon(&Engine(&db));
         }
         at(self.data_dir, marked)?;
-        Ok(Opened { db, barrier })
+        space::keep_reserve(self.data_dir);
+        // Last: what it says is durable, so no power cut makes this store look like a copy.
+        let trouble = self.witness.write(&schema, self.key);
+        Ok(Opened {
+            db,
+            barrier,
+            notices: notice.into_iter().chain(left).chain(trouble).collect(),
+        })
+    }
+
+    /// Whether the store came back from an earlier time, and what the operator should hear.
+    fn judge(
+        &self,
+        schema: &Schema,
+        marked: u64,
+        here: schema::Place,
+    ) -> Result<(Option<CameBack>, Option<String>), OpenError> {
+        let copied = schema.came_back.or(Some(CameBack::Copied));
+        if self.accepts_older {
+            return Ok((copied, None));
+        }
+        if schema.step < marked {
+            return Err(self.stale());
+        }
+        match self.witness.judge(schema, self.key, here) {
+            Finding::Same(notice) => Ok((None, notice)),
+            Finding::Came(why) => Ok((Some(why), None)),
+            Finding::Another(witness) => Err(OpenError::Another {
+                path: self.data_dir.join(FOLDER),
+                witness,
+            }),
+        }
+    }
+
+    /// Opens the engine alone, to look at a store that may be damaged: nothing is examined, written or set aside.
+    pub(super) fn open_to_look(&self) -> Result<sled::Db, OpenError> {
+        let folder = self.data_dir.join(FOLDER);
+        let known = at(self.data_dir, schema::marked(self.data_dir))?;
+        let found = known.map_or(0, |known| known.schema);
+        if found > SCHEMA {
+            return Err(OpenError::Newer { found });
+        }
+        self.untouched(&folder)?;
+        let is_our_key = self.noted(&folder)?.is_some();
+        let opened = start(&folder).and_then(|db| {
+            let found = match guarded(|| self.look(&db)) {
+                // The engine does not read its first page: what stands on others is there all the same.
+                Err(Trouble::Damage(_)) if is_our_key => Found::Unreadable,
+                found => found?,
+            };
+            Ok((db, found))
+        });
+        let (db, found) = opened.map_err(|trouble| {
+            let path = folder.clone();
+            match trouble.damage() {
+                Ok(why) => OpenError::Unreadable { path, why },
+                Err(trouble) => trouble.unmoved(&path),
+            }
+        })?;
+        match found {
+            // A wrong key would find damage everywhere; one damaged record is among those to be named.
+            Found::Unreadable if !is_our_key && reached::newest(&db, self.key).is_err() => {
+                Err(OpenError::WrongKey(folder))
+            }
+            Found::Nothing | Found::Strangers => Err(OpenError::Foreign(folder)),
+            Found::Schema(schema) if schema.number > SCHEMA => Err(OpenError::Newer {
+                found: schema.number,
+            }),
+            Found::Unreadable | Found::Schema(_) => Ok(db),
+        }
+    }
+
+    /// What can be seen before the engine opens, which writes.
+    fn untouched(&self, folder: &Path) -> Result<(), OpenError> {
+        let db = folder.join("db");
+        if !at(&db, db.try_exists())? {
+            return Err(self.vanished());
+        }
+        let note = folder.join(reached::FILE);
+        if at(&note, note.try_exists())?
+            && at(&note, Reached::open(folder, self.key))?.is_of_another_key()
+        {
+            return Err(OpenError::WrongKey(folder.to_path_buf()));
+        }
+        Ok(())
+    }
+
+    /// Whether the store has its end, and as far as there is time for it, whether all of it can be read.
+    fn sound(&self, db: &sled::Db, folder: &Path) -> Result<(), OpenError> {
+        let newest = reached::newest(db, self.key);
+        let newest = newest.map_err(|fault| OpenError::Unsound {
+            path: folder.to_path_buf(),
+            first: fault.to_string(),
+            more: 0,
+        })?;
+        if !self.accepts_older
+            && let Some(missing) = self.missing(newest, folder)?
+        {
+            return Err(OpenError::EndLost {
+                path: folder.to_path_buf(),
+                missing,
+            });
+        }
+        let examined = integrity::at_start(db, self.key);
+        let Some((first, rest)) = examined.damage.split_first() else {
+            return Ok(());
+        };
+        Err(OpenError::Unsound {
+            path: folder.to_path_buf(),
+            first: first.to_string(),
+            more: rest.len() as u64 + examined.more,
+        })
+    }
+
+    /// What is wrong with the end of the engine's log, if something is.
+    pub(super) fn lost_end(&self, db: &sled::Db) -> Result<Option<Damage>, OpenError> {
+        let what = match reached::newest(db, self.key) {
+            Ok(newest) => {
+                let missing = self.missing(newest, &self.data_dir.join(FOLDER))?;
+                missing.map(|missing| {
+                    format!("the file db has lost its end, and with it the last {missing} batches of changes that were answered")
+                })
+            }
+            Err(fault) => Some(format!(
+                "the number of the newest batch cannot be read: {fault}"
+            )),
+        };
+        Ok(what.map(|what| Damage {
+            table: "(any)".to_owned(),
+            key: None,
+            what,
+        }))
+    }
+
+    /// How many batches were known to be durable behind the newest one that is there; None: all are there.
+    fn missing(&self, newest: u64, folder: &Path) -> Result<Option<u64>, OpenError> {
+        let missing = self.noted(folder)?.and_then(|n| n.checked_sub(newest));
+        Ok(missing.filter(|missing| *missing > 0))
+    }
+
+    /// The number that is noted beside the engine's files under our key, if any is.
+    fn noted(&self, folder: &Path) -> Result<Option<u64>, OpenError> {
+        let note = folder.join(reached::FILE);
+        if !at(&note, note.try_exists())? {
+            return Ok(None);
+        }
+        Ok(at(&note, Reached::open(folder, self.key))?.read())
     }
 
     fn create(&self, folder: &Path) -> Result<(), OpenError> {
-        let unfinished = self.data_dir.join(FOLDER_UNFINISHED);
-        if at(&unfinished, unfinished.try_exists())? {
-            at(&unfinished, fs::remove_dir_all(&unfinished))?;
-        }
-        let mut private = DirBuilder::new();
-        at(&unfinished, private.mode(0o700).create(&unfinished))?;
+        let unfinished = self.unfinished()?;
         let db = start(&unfinished).map_err(|trouble| trouble.unmoved(&unfinished))?;
         self.found(&db)?;
-        let barrier = Barrier::new(db.clone(), Arc::clone(&self.disk), &unfinished);
+        let barrier = Barrier::new(db.clone(), self.key, Arc::clone(&self.disk), &unfinished);
         at(
             &unfinished,
             barrier.and_then(|barrier| {
@@ -206,11 +486,20 @@ impl Opening<'_> {
 
     /// The engine, and the schema it holds.
     fn engine(&self, folder: &Path) -> Result<(sled::Db, Found), OpenError> {
-        at(folder, remove_torn_snapshots(folder))?;
-        let opened = start(folder).and_then(|db| {
+        let begin = || {
+            // Also one that the first try could not finish for want of room.
+            remove_torn_snapshots(folder).map_err(Trouble::Machine)?;
+            let db = start(folder)?;
             let found = guarded(|| self.look(&db))?;
             Ok((db, found))
-        });
+        };
+        let opened = begin();
+        let has_room = !matches!(&opened, Err(Trouble::Machine(cause)) if is_no_room(cause));
+        let opened = if has_room || !space::give_up_reserve(self.data_dir) {
+            opened
+        } else {
+            begin()
+        };
         opened.map_err(|trouble| self.refuse(folder, trouble))
     }
 
@@ -229,18 +518,64 @@ impl Opening<'_> {
         })
     }
 
-    fn admit(&self, db: &sled::Db, found: Found, marked: bool) -> Result<Schema, OpenError> {
+    fn admit(
+        &self,
+        db: &sled::Db,
+        found: Found,
+        marked: bool,
+        target: u32,
+    ) -> Result<Schema, OpenError> {
         let folder = || self.data_dir.join(FOLDER);
         match found {
             Found::Nothing | Found::Strangers if marked => Err(self.vanished()),
             Found::Nothing => self.found(db),
             Found::Strangers => Err(OpenError::Foreign(folder())),
             Found::Unreadable => Err(OpenError::WrongKey(folder())),
-            Found::Schema(schema) if schema.number > SCHEMA => Err(OpenError::Newer {
+            Found::Schema(schema) if schema.number > target => Err(OpenError::Newer {
                 found: schema.number,
             }),
             Found::Schema(schema) => Ok(schema),
         }
+    }
+
+    /// Has the steps that are missing done in a copy, and puts that in the place of the store. A kill at any instant
+    /// leaves the store as it was, or the whole copy.
+    fn step_forward(&self, db: sled::Db, schema: Schema, steps: &[Step]) -> Result<(), OpenError> {
+        let unfinished = self.unfinished()?;
+        let copy = start(&unfinished).map_err(|trouble| trouble.unmoved(&unfinished))?;
+        let copied = guarded(|| upgraded::copy(&db, &copy));
+        copied.map_err(|trouble| trouble.unmoved(&unfinished))?;
+        let stepping = Stepping {
+            db: &copy,
+            key: self.key,
+        };
+        let done = usize::try_from(schema.number).unwrap_or_default();
+        for step in steps.iter().skip(done.saturating_sub(1)) {
+            step(&stepping)?;
+        }
+        let schema = Schema {
+            number: 1 + u32::try_from(steps.len()).unwrap_or(u32::MAX),
+            ..schema
+        };
+        super::apply(&copy, self.key, |tx| {
+            tx.put(&SCHEMAS, &schema::only(), &schema)
+        })?;
+        let barrier = Barrier::new(copy.clone(), self.key, Arc::clone(&self.disk), &unfinished);
+        at(&unfinished, barrier.and_then(|barrier| barrier.pass()))?;
+        drop((copy, db));
+        // From here on an older program leaves every byte as it is.
+        at(self.data_dir, schema::mark(self.data_dir, schema))?;
+        at(self.data_dir, upgraded::put_in_place(self.data_dir))
+    }
+
+    fn unfinished(&self) -> Result<PathBuf, OpenError> {
+        let unfinished = self.data_dir.join(FOLDER_UNFINISHED);
+        if at(&unfinished, unfinished.try_exists())? {
+            at(&unfinished, fs::remove_dir_all(&unfinished))?;
+        }
+        let mut private = DirBuilder::new();
+        at(&unfinished, private.mode(0o700).create(&unfinished))?;
+        Ok(unfinished)
     }
 
     /// Writes the first record of a new store.
@@ -249,6 +584,8 @@ impl Opening<'_> {
             number: SCHEMA,
             created: self.now,
             step: 0,
+            came_back: None,
+            place: None,
         };
         super::apply(db, self.key, |tx: &Tx<'_>| {
             tx.put(&SCHEMAS, &schema::only(), &schema)
@@ -271,8 +608,9 @@ impl Opening<'_> {
     }
 
     fn refuse(&self, folder: &Path, trouble: Trouble) -> OpenError {
-        let Trouble::Damage(why) = trouble else {
-            return trouble.unmoved(folder);
+        let why = match trouble.damage() {
+            Ok(why) => why,
+            Err(trouble) => return trouble.unmoved(folder),
         };
         let path = folder.to_path_buf();
         match self.set_aside(folder) {
@@ -293,6 +631,103 @@ impl Opening<'_> {
         sync(self.data_dir)?;
         Ok(aside)
     }
+}
+
+/// Why a copy is kept before anything is written, if one is.
+fn due(schema: Schema, known: &schema::Marker, target: u32) -> Option<Change> {
+    if schema.number < target {
+        let (from, to) = (schema.number, target);
+        return Some(Change::Schema { from, to });
+    }
+    let from = known.program.clone();
+    (from != PROGRAM).then_some(Change::Program { from })
+}
+
+/// The copy that was made for the steps, and how it takes the store's place.
+mod upgraded {
+    use std::path::Path;
+    use std::{fs, io};
+
+    use super::{FOLDER, FOLDER_FRESH, FOLDER_UNFINISHED, await_closed, sync};
+
+    const COMPLETE: &str = "store.upgraded";
+    const REPLACED: &str = "store.replaced";
+    const BATCH: usize = 1_000;
+
+    /// Every record as it is.
+    pub(super) fn copy(from: &sled::Db, to: &sled::Db) -> Result<(), sled::Error> {
+        let mut batch = sled::Batch::default();
+        for (done, entry) in from.iter().enumerate() {
+            let (place, bytes) = entry?;
+            batch.insert(place, bytes);
+            if done % BATCH == BATCH - 1 {
+                to.apply_batch(std::mem::take(&mut batch))?;
+            }
+        }
+        to.apply_batch(batch)
+    }
+
+    /// Moves the copy where the store is. Both engines are closed.
+    pub(super) fn put_in_place(data_dir: &Path) -> io::Result<()> {
+        let [unfinished, store, complete, replaced] =
+            [FOLDER_UNFINISHED, FOLDER, COMPLETE, REPLACED].map(|name| data_dir.join(name));
+        await_closed(&unfinished)?;
+        await_closed(&store)?;
+        fs::rename(unfinished, complete)?;
+        sync(data_dir)?;
+        fs::rename(store, replaced)?;
+        finish(data_dir)
+    }
+
+    /// Removes what a kill left of a store that was compacted: the copy, or the old files once it has taken their place.
+    /// Only while the store in place is sound. That it cannot be done is no reason not to start.
+    pub(super) fn remove_compacted(data_dir: &Path) -> Option<String> {
+        let left = data_dir.join(FOLDER_FRESH);
+        match fs::remove_dir_all(&left) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Some(format!(
+                "{} was left behind when the store was compacted, is not needed, and cannot be removed: {error}",
+                left.display()
+            )),
+            _ => None,
+        }
+    }
+
+    /// Goes on where a kill came between, and removes what is not needed any more.
+    pub(super) fn finish(data_dir: &Path) -> io::Result<()> {
+        let [store, complete, replaced] =
+            [FOLDER, COMPLETE, REPLACED].map(|name| data_dir.join(name));
+        if complete.try_exists()? {
+            if store.try_exists()? {
+                // An older program may have had the store open since: the copy is made anew.
+                fs::remove_dir_all(&complete)?;
+            } else {
+                fs::rename(&complete, &store)?;
+            }
+            sync(data_dir)?;
+        }
+        if replaced.try_exists()? && store.try_exists()? {
+            fs::remove_dir_all(replaced)?;
+        }
+        Ok(())
+    }
+}
+
+/// The engine of a store that is being made.
+pub(super) fn engine_at(folder: &Path) -> Result<sled::Db, OpenError> {
+    start(folder).map_err(|trouble| trouble.unmoved(folder))
+}
+
+/// Waits until no thread of the engine that was closed writes in its folder any more: until it gives up its lock.
+pub(super) fn await_closed(folder: &Path) -> io::Result<()> {
+    let file = File::open(folder.join("db"))?;
+    for _ in 0..LOCKED_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCKED_PAUSE),
+            Err(TryLockError::Error(cause)) => return Err(cause),
+        }
+    }
+    Err(io::Error::other("the engine does not close"))
 }
 
 #[derive(Clone, Copy)]
@@ -320,20 +755,28 @@ impl Trouble {
             sled::Error::Io(cause) => Self::Machine(cause),
             other @ (sled::Error::CollectionNotFound(_)
             | sled::Error::Unsupported(_)
-            | sled::Error::ReportableBug(_)
-            | sled::Error::Corruption { .. }) => Self::Damage(other.to_string()),
+            | sled::Error::ReportableBug(_)) => Self::Damage(other.to_string()),
+            sled::Error::Corruption { .. } => {
+                Self::Damage("a page or the table of pages is not as it was written".to_owned())
+            }
         }
     }
 
     fn of_panic(payload: &(dyn Any + Send)) -> Self {
-        let text = payload.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-        let text = text.unwrap_or("the engine panicked");
+        let text = guard::words(payload);
         // The engine unwraps some errors of the system; a full disk is not a damaged store.
         if text.contains("Os { code:") {
-            return Self::Machine(io::Error::other(text.to_owned()));
+            return Self::Machine(io::Error::other(text));
         }
-        Self::Damage(text.to_owned())
+        Self::Damage(text)
+    }
+
+    /// What the engine said of its files, if it is them.
+    fn damage(self) -> Result<String, Self> {
+        if let Self::Damage(why) = self {
+            return Ok(why);
+        }
+        Err(self)
     }
 
     fn unmoved(self, path: &Path) -> OpenError {
@@ -349,8 +792,22 @@ impl Trouble {
     }
 }
 
+fn is_no_room(cause: &io::Error) -> bool {
+    use ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(cause.kind(), StorageFull | QuotaExceeded)
+        || ["No space left", "quota exceeded", "StorageFull"]
+            .iter()
+            .any(|words| cause.to_string().contains(words))
+}
+
 fn is_damage(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::InvalidData)
+}
+
+/// Starts an engine in a folder that is made for it.
+pub(super) fn start_new(folder: &Path) -> io::Result<sled::Db> {
+    DirBuilder::new().mode(0o700).create(folder)?;
+    start(folder).map_err(|trouble| io::Error::other(trouble.unmoved(folder)))
 }
 
 /// Starts the engine. Its threads may outlive the last one by a moment and keep its files locked; nobody else can.
@@ -373,8 +830,15 @@ fn try_start(folder: &Path) -> Result<sled::Db, Trouble> {
     guarded(|| config.open())
 }
 
+fn and_more(more: u64) -> String {
+    match more {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    }
+}
+
 fn guarded<T>(engine: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, Trouble> {
-    match catch_unwind(AssertUnwindSafe(engine)) {
+    match guard::caught(engine) {
         Ok(outcome) => outcome.map_err(Trouble::of),
         Err(payload) => Err(Trouble::of_panic(&*payload)),
     }
@@ -439,7 +903,8 @@ mod tests {
     #[test]
     fn a_new_store_stands_beside_its_marker_and_its_lock() {
         let sandbox = made();
-        assert_eq!(sandbox.names(), ["store", "store.lock", "store.marker"]);
+        let names = ["store", "store.lock", "store.marker", "store.reserve"];
+        assert_eq!(sandbox.names(), names);
         for _ in 0..20 {
             let store = sandbox.open();
             assert_eq!(store.view().get(&NOTES, &1).unwrap(), Some(note("kept")));
@@ -552,8 +1017,62 @@ mod tests {
             let refused = refusal(sandbox.try_open());
             assert!(matches!(refused, OpenError::Stale { .. }), "{refused}");
         }
-        fs::remove_file(sandbox.path().join(MARKER)).unwrap();
-        assert_eq!(sandbox.open().view().count(&NOTES).unwrap(), 1);
+        let accepted = sandbox.open_at(None, true).unwrap();
+        assert_eq!(accepted.view().count(&NOTES).unwrap(), 1);
+        assert_eq!(accepted.came_back().unwrap(), Some(CameBack::Copied));
+        drop(accepted);
+        assert_eq!(
+            sandbox.open().came_back().unwrap(),
+            Some(CameBack::Copied),
+            "nobody has taken anything back yet"
+        );
+    }
+
+    #[test]
+    fn d6_a_store_behind_its_witness_came_back_until_somebody_has_taken_back_what_it_promised() {
+        let (sandbox, outside) = (Sandbox::new(), Sandbox::new());
+        let witness = outside.path().join("witness");
+        let open = || sandbox.open_at(Some(&witness), false).unwrap();
+        assert!(keep(&open(), 1, "kept"));
+        let told = |store: &Store| store.came_back().unwrap();
+        assert_eq!(told(&open()), None, "nothing happened");
+        let older = Sandbox::new();
+        copy(sandbox.path(), older.path());
+        copy(&sandbox.folder(), &older.folder());
+        drop(open());
+        fs::remove_dir_all(sandbox.folder()).unwrap();
+        copy(older.path(), sandbox.path());
+        copy(&older.folder(), &sandbox.folder());
+        fs::create_dir(sandbox.folder().join("blobs")).unwrap();
+        for _ in 0..2 {
+            assert_eq!(told(&open()), Some(CameBack::Copied));
+        }
+        let store = open();
+        let taken = store.write::<(), ()>(|tx| Store::took_back(tx).map(Verdict::Commit));
+        assert!(taken.is_ok());
+        drop(store);
+        assert_eq!(told(&open()), None);
+        fs::remove_file(&witness).unwrap();
+        let store = open();
+        assert_eq!((told(&store), store.notices().len()), (None, 1));
+        drop(store);
+        assert!(open().notices().is_empty(), "it is told once");
+    }
+
+    #[test]
+    fn d6_an_old_witness_is_no_reason_for_anything() {
+        let (sandbox, outside) = (Sandbox::new(), Sandbox::new());
+        let witness = outside.path().join("witness");
+        drop(sandbox.open_at(Some(&witness), false).unwrap());
+        let old = fs::read(&witness).unwrap();
+        for _ in 0..3 {
+            // As after a power cut between the store and its witness.
+            drop(sandbox.open_at(Some(&witness), false).unwrap());
+            fs::write(&witness, &old).unwrap();
+        }
+        let store = sandbox.open_at(Some(&witness), false).unwrap();
+        assert_eq!(store.came_back().unwrap(), None);
+        assert!(store.notices().is_empty());
     }
 
     #[test]
@@ -684,6 +1203,8 @@ mod tests {
             number: SCHEMA + 1,
             created: Timestamp::from_seconds(0),
             step: 9,
+            came_back: None,
+            place: None,
         };
         let store = sandbox.open();
         let written = store.write::<(), ()>(|tx| {
@@ -749,5 +1270,144 @@ mod tests {
         fs::remove_dir(&data).unwrap();
         fs::rename(&aside, &data).unwrap();
         assert!(sandbox.open().view().get(&NOTES, &1).unwrap().is_some());
+    }
+
+    /// The step from schema 1 to 2 of these tests: every note moves on by a thousand.
+    const MOVED: &[Step] = &[|stepping| {
+        for (key, note) in stepping.view().scan(&NOTES, None, 9_999)? {
+            stepping.write(|tx| {
+                tx.remove(&NOTES, &key)?;
+                tx.put(&NOTES, &(key + 1_000), &note)
+            })?;
+        }
+        Ok(())
+    }];
+
+    fn notes(db: &sled::Db) -> Vec<u64> {
+        let key = super::super::sandbox::record_key(1);
+        let view = View { db, key: &key };
+        let notes = view.scan(&NOTES, None, 9).unwrap();
+        notes.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Opens it as a program would that knows schema 2.
+    fn stepped(
+        sandbox: &Sandbox,
+        before: Before<'_>,
+        steps: &[Step],
+    ) -> Result<Vec<u64>, OpenError> {
+        let key = super::super::sandbox::record_key(1);
+        let opening = Opening {
+            witness: &Witness::at(None),
+            accepts_older: false,
+            data_dir: sandbox.path(),
+            key: &key,
+            disk: Arc::new(RealDisk),
+            now: Timestamp::from_seconds(1_795_303_402),
+            before,
+        };
+        opening.open_with(steps).map(|opened| notes(&opened.db))
+    }
+
+    #[test]
+    fn an_older_store_is_kept_first_and_then_stepped_forward_once() {
+        let sandbox = made();
+        let kept = std::sync::Mutex::new(Vec::new());
+        let before = |change: &Change, store: &Unchanged<'_>| {
+            kept.lock().unwrap().push((change.clone(), notes(store.db)));
+            Ok(())
+        };
+        for _ in 0..3 {
+            assert_eq!(stepped(&sandbox, &before, MOVED).unwrap(), [1_001]);
+        }
+        let change = Change::Schema { from: 1, to: 2 };
+        assert_eq!(kept.into_inner().unwrap(), [(change, vec![1])]);
+        assert_eq!(
+            sandbox.names(),
+            ["store", "store.lock", "store.marker", "store.reserve"]
+        );
+        let bytes = || fs::read(sandbox.folder().join("db")).unwrap();
+        let stepped = bytes();
+        let refused = refusal(sandbox.try_open());
+        assert!(
+            matches!(refused, OpenError::Newer { found: 2 }),
+            "{refused}"
+        );
+        assert!(stepped == bytes(), "an older program changed something");
+    }
+
+    #[test]
+    fn without_a_copy_and_with_a_step_that_fails_the_store_stays_as_it_is() {
+        let sandbox = made();
+        let refuses = |_: &Change, _: &Unchanged<'_>| Err(Fault::unavailable("no room"));
+        assert!(stepped(&sandbox, &refuses, MOVED).is_err());
+        let fails: &[Step] = &[MOVED[0], |_| Err(Fault::internal("a bug in a step"))];
+        assert!(stepped(&sandbox, &|_, _| Ok(()), fails).is_err());
+        let store = sandbox.open();
+        assert_eq!(store.view().get(&NOTES, &1).unwrap(), Some(note("kept")));
+        drop(store);
+        assert_eq!(stepped(&sandbox, &|_, _| Ok(()), MOVED).unwrap(), [1_001]);
+    }
+
+    #[test]
+    fn what_a_killed_compaction_left_is_removed_once_the_store_is_known_to_be_sound() {
+        let sandbox = made();
+        let left = sandbox.path().join("store.compacted");
+        copy(&sandbox.folder(), &left);
+        let refused = refusal(sandbox.open_as(2, Arc::new(RealDisk)));
+        assert!(matches!(refused, OpenError::WrongKey(_)) && left.exists());
+        let store = sandbox.open();
+        assert_eq!(store.view().get(&NOTES, &1).unwrap(), Some(note("kept")));
+        assert!(!left.exists() && store.notices().is_empty());
+    }
+
+    #[test]
+    fn an_upgrade_that_was_killed_is_done_again_or_finished() {
+        let quiet: Before<'_> = &|_, _| Ok(());
+        // Killed while the copy was made, and after it was complete: an older program may have written since.
+        for left in [FOLDER_UNFINISHED, "store.upgraded", "store.replaced"] {
+            let sandbox = made();
+            copy(&sandbox.folder(), &sandbox.path().join(left));
+            assert!(keep(&sandbox.open(), 2, "since"));
+            assert_eq!(
+                stepped(&sandbox, quiet, MOVED).unwrap(),
+                [1_001, 1_002],
+                "{left}"
+            );
+            assert_eq!(
+                sandbox.names(),
+                ["store", "store.lock", "store.marker", "store.reserve"]
+            );
+        }
+        // Killed between the two moves.
+        let sandbox = made();
+        assert_eq!(stepped(&sandbox, quiet, MOVED).unwrap(), [1_001]);
+        await_closed(&sandbox.folder()).unwrap();
+        fs::rename(sandbox.folder(), sandbox.path().join("store.upgraded")).unwrap();
+        fs::create_dir(sandbox.path().join("store.replaced")).unwrap();
+        assert_eq!(stepped(&sandbox, quiet, MOVED).unwrap(), [1_001]);
+        assert_eq!(
+            sandbox.names(),
+            ["store", "store.lock", "store.marker", "store.reserve"]
+        );
+    }
+
+    #[test]
+    fn another_version_of_the_program_keeps_a_copy_before_it_writes() {
+        let sandbox = made();
+        let kept = std::sync::Mutex::new(Vec::new());
+        let before = |change: &Change, _: &Unchanged<'_>| {
+            kept.lock().unwrap().push(change.clone());
+            Ok(())
+        };
+        stepped(&sandbox, &before, &[]).unwrap();
+        let marker = sandbox.path().join(MARKER);
+        let text = fs::read_to_string(&marker).unwrap();
+        fs::write(&marker, text.replace(PROGRAM, "0.0.9")).unwrap();
+        for _ in 0..2 {
+            stepped(&sandbox, &before, &[]).unwrap();
+        }
+        let from = "0.0.9".to_owned();
+        assert_eq!(kept.into_inner().unwrap(), [Change::Program { from }]);
     }
 }

@@ -11,7 +11,7 @@ use crate::crypto::seal::{Keyring, MASTER_KEY_LEN, RecordKey};
 use crate::kernel::{Secret, Timestamp};
 
 use super::opening::FOLDER;
-use super::{Disk, OpenError, RealDisk, Record, Store, Table};
+use super::{Disk, Lock, OpenError, RealDisk, Record, Site, Store, Table};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Note(pub(super) String);
@@ -72,6 +72,22 @@ impl Sandbox {
     pub(super) fn open_as(&self, seed: u8, disk: Arc<dyn Disk>) -> Result<Store, OpenError> {
         let now = Timestamp::from_seconds(1_795_303_402);
         Store::open(&self.0, record_key(seed), disk, now)
+    }
+
+    /// With a witness, or as the operator accepts an older store.
+    pub(super) fn open_at(
+        &self,
+        witness: Option<&Path>,
+        accepts_older: bool,
+    ) -> Result<Store, OpenError> {
+        let site = Site {
+            data_dir: &self.0,
+            witness,
+            accepts_older,
+        };
+        let now = Timestamp::from_seconds(1_795_303_402);
+        let disk = Arc::new(RealDisk);
+        Store::open_locked(Lock::take(&self.0)?, site, record_key(1), disk, now)
     }
 
     pub(super) fn names(&self) -> Vec<String> {

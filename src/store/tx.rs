@@ -13,6 +13,7 @@ use crate::kernel::Fault;
 
 use super::count::{self, Count};
 use super::group::{Pending, Writes};
+use super::guard::guarded;
 use super::key::Key;
 use super::record::{self, Record};
 use super::table::Table;
@@ -76,9 +77,7 @@ impl<'a> Tx<'a> {
         ))?;
         let before = self.seen(self.at(table.name(), &place))?;
         self.writes.borrow_mut().insert(place, Some(bytes.into()));
-        if before.is_none() {
-            self.counted(table.name(), 1);
-        }
+        self.counted(table.name(), i64::from(before.is_none()));
         Ok(())
     }
 
@@ -91,6 +90,11 @@ impl<'a> Tx<'a> {
             self.counted(table.name(), -1);
         }
         Ok(before.is_some())
+    }
+
+    /// The tables this transaction has written, in alphabetical order.
+    pub fn written(&self) -> Vec<&'static str> {
+        self.deltas.borrow().keys().copied().collect()
     }
 
     /// The writes to keep, the counts of the tables in line with what was put and removed.
@@ -126,7 +130,7 @@ impl<'a> Tx<'a> {
             return Ok(pending.clone());
         }
         // Nothing was decided yet, and an engine that cannot read will not write: 503, not a mistake of ours.
-        self.db.get(place).map_err(|error| {
+        guarded(|| self.db.get(place)).map_err(|error| {
             Fault::unavailable(format!("table {table} cannot be read for a write")).because(error)
         })
     }

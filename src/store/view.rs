@@ -2,10 +2,13 @@
 //!
 //! What is read may not be durable yet; whoever spends something reads it again inside a write.
 
+use sled::IVec;
+
 use crate::crypto::seal::RecordKey;
 use crate::kernel::Fault;
 
 use super::count::{self, Count};
+use super::guard::guarded;
 use super::key::Key;
 use super::record::{self, Place, Record};
 use super::table::{self, Table};
@@ -20,7 +23,8 @@ impl View<'_> {
     /// The record under `key`.
     pub fn get<K: Key, V: Record>(&self, table: &Table<K, V>, key: &K) -> Result<Option<V>, Fault> {
         let place = table.place(key);
-        let Some(bytes) = self.db.get(&place).map_err(|e| unread(table.name(), e))? else {
+        let bytes = guarded(|| self.db.get(&place)).map_err(|e| unread(table.name(), e))?;
+        let Some(bytes) = bytes else {
             return Ok(None);
         };
         self.record(table, &place, &bytes).map(Some)
@@ -49,6 +53,47 @@ impl View<'_> {
         self.run(table, &prefix, from, limit)
     }
 
+    /// Up to `limit` records against the order of their keys, beginning with the last one before `before`.
+    pub fn scan_back<K: Key, V: Record>(
+        &self,
+        table: &Table<K, V>,
+        before: Option<&K>,
+        limit: usize,
+    ) -> Result<Vec<(K, V)>, Fault> {
+        let begin = table::prefix(table.name());
+        let end = before.map_or_else(|| table::end(table.name()), |key| table.place(key));
+        let mut found = Vec::new();
+        let mut entries = self.db.range(begin..end).rev().take(limit);
+        while let Some((place, bytes)) = next(table.name(), &mut entries)? {
+            let record = self.record(table, &place, &bytes)?;
+            let key = table
+                .key_at(&place)
+                .ok_or_else(|| misplaced(table.name(), &place))?;
+            found.push((key, record));
+        }
+        Ok(found)
+    }
+
+    /// How many records the table of this name has.
+    pub fn count_named(&self, table: &str) -> Result<u64, Fault> {
+        count_of(self.db, self.key, table)
+    }
+
+    /// Goes through the whole table in the order of its keys, with no more than one record in memory.
+    pub fn each<K: Key, V: Record>(
+        &self,
+        table: &Table<K, V>,
+        mut look: impl FnMut(K, V) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut entries = self.db.scan_prefix(table::prefix(table.name()));
+        while let Some((place, bytes)) = next(table.name(), &mut entries)? {
+            let record = self.record(table, &place, &bytes)?;
+            let key = table.key_at(&place);
+            look(key.ok_or_else(|| misplaced(table.name(), &place))?, record)?;
+        }
+        Ok(())
+    }
+
     /// How many records the table has.
     pub fn count<K, V>(&self, table: &Table<K, V>) -> Result<u64, Fault> {
         count_of(self.db, self.key, table.name())
@@ -66,8 +111,8 @@ impl View<'_> {
             .filter(|at| at.as_slice() > prefix);
         let begin = begin.unwrap_or_else(|| prefix.to_vec());
         let mut found = Vec::new();
-        for entry in self.db.range(begin..).take(limit) {
-            let (place, bytes) = entry.map_err(|e| unread(table.name(), e))?;
+        let mut entries = self.db.range(begin..).take(limit);
+        while let Some((place, bytes)) = next(table.name(), &mut entries)? {
             if !place.starts_with(prefix) {
                 break;
             }
@@ -90,6 +135,14 @@ impl View<'_> {
     }
 }
 
+/// The next entry the engine has.
+pub(super) fn next(
+    table: &str,
+    entries: &mut impl Iterator<Item = sled::Result<(IVec, IVec)>>,
+) -> Result<Option<(IVec, IVec)>, Fault> {
+    guarded(|| entries.next().transpose()).map_err(|error| unread(table, error))
+}
+
 /// A record's place, given where the engine keeps it.
 pub(super) fn within<'a>(table: &'a str, place: &'a [u8]) -> Place<'a> {
     let key = place.get(table.len() + 1..).unwrap_or_default();
@@ -98,7 +151,7 @@ pub(super) fn within<'a>(table: &'a str, place: &'a [u8]) -> Place<'a> {
 
 /// The count the store keeps of a table.
 pub(super) fn count_of(db: &sled::Db, key: &RecordKey, table: &str) -> Result<u64, Fault> {
-    let bytes = db.get(count::place(table)).map_err(|e| unread(table, e))?;
+    let bytes = guarded(|| db.get(count::place(table))).map_err(|e| unread(table, e))?;
     let Some(bytes) = bytes else { return Ok(0) };
     let Count(count) = record::read(&bytes, count::named(table), key)?;
     Ok(count)
