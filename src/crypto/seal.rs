@@ -12,11 +12,15 @@ use crate::kernel::{Digest, Entropy, Fault, Secret};
 /// Length of the master key in bytes.
 pub const MASTER_KEY_LEN: usize = 32;
 
+/// Length of a store epoch's id in bytes.
+pub const EPOCH_ID_LEN: usize = 16;
+
 /// All purposes of one appliance's master key.
 pub struct Keyring {
     sealing: LessSafeKey,
     records: RecordKey,
     digests: hmac::Key,
+    bearers: hmac::Key,
     refresh: hmac::Key,
 }
 
@@ -30,8 +34,22 @@ impl Keyring {
             sealing: LessSafeKey::new(sealing),
             records: RecordKey(mac(master, b"admit records v1")?),
             digests: mac(master, b"admit digests v1")?,
+            // The same until the first epoch: what was issued before there were any stays good.
+            bearers: mac(master, b"admit digests v1")?,
             refresh: mac(master, b"admit refresh v1")?,
         })
+    }
+
+    /// Enters the epoch of that id: [`Keyring::bearer_digest`] and [`Keyring::refresh_mac`] agree with nothing from another.
+    pub fn enter_epoch(&mut self, id: &[u8; EPOCH_ID_LEN]) {
+        let of_epoch = |purpose: &[u8]| {
+            let key = tag(&self.digests, &[purpose, id]);
+            hmac::Key::new(hmac::HMAC_SHA256, &key)
+        };
+        (self.bearers, self.refresh) = (
+            of_epoch(b"admit epoch v1: bearers"),
+            of_epoch(b"admit epoch v1: refresh"),
+        );
     }
 
     /// The key that records are checked with.
@@ -73,12 +91,17 @@ impl Keyring {
         Ok(Secret::new(plain.to_vec()))
     }
 
-    /// The keyed digest of a value we drew ourselves. `kind` keeps a code from passing for a secret.
+    /// The keyed digest of a value that lasts. `kind` keeps a code from passing for a secret.
     pub fn digest(&self, kind: &str, value: &[u8]) -> Digest {
         Digest::from_bytes(tag(&self.digests, &[kind.as_bytes(), value]))
     }
 
-    /// The keyed checksum inside a refresh token.
+    /// The same for whatever opens something to its bearer, or proves where it was before: it ends with the epoch.
+    pub fn bearer_digest(&self, kind: &str, value: &[u8]) -> Digest {
+        Digest::from_bytes(tag(&self.bearers, &[kind.as_bytes(), value]))
+    }
+
+    /// The keyed checksum inside a refresh token; it ends with the epoch.
     pub fn refresh_mac(&self, body: &[u8]) -> Digest {
         Digest::from_bytes(tag(&self.refresh, &[body]))
     }
@@ -179,5 +202,28 @@ mod tests {
         assert_ne!(key.digest("code", b"x"), key.digest("ticket", b"x"));
         assert_eq!(key.digest("code", b"x"), keyring(1).digest("code", b"x"));
         assert_ne!(key.digest("code", b"x"), keyring(2).digest("code", b"x"));
+    }
+
+    #[test]
+    fn d5_an_epoch_changes_what_bearers_present_and_nothing_that_lasts() {
+        let first = keyring(1);
+        let entered = |ids: &[u8]| {
+            let mut keys = keyring(1);
+            for id in ids {
+                keys.enter_epoch(&[*id; EPOCH_ID_LEN]);
+            }
+            keys
+        };
+        let (second, third) = (entered(&[7]), entered(&[8]));
+        let bearers = [&first, &second, &third].map(|keys| keys.bearer_digest("code", b"x"));
+        let refreshed = [&first, &second, &third].map(|keys| keys.refresh_mac(b"x"));
+        for [a, b, c] in [bearers, refreshed] {
+            assert!(a != b && b != c && a != c);
+        }
+        assert_eq!(first.digest("secret", b"x"), second.digest("secret", b"x"));
+        let sealed = first.seal("keys/7", b"private", &SeededEntropy::new(1));
+        assert!(second.open("keys/7", &sealed.unwrap()).is_ok());
+        let again = entered(&[8, 7]);
+        assert_eq!(second.refresh_mac(b"x"), again.refresh_mac(b"x"));
     }
 }

@@ -167,6 +167,7 @@ fn sign_in(cx: &Cx<'_>, asked: &Asked, person: &GenesysPerson) -> Result<Granted
         audit::record(tx, cx, &event)?;
         Ok(Verdict::<_, Error>::Commit((user, grantee)))
     })?;
+    cx.tally("token", "genesys-code", "");
     let refresh = refreshes.then(|| family.token(cx));
     Ok(Granted::to_person(cx, client, &user, grantee, refresh)?)
 }

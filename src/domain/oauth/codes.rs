@@ -71,7 +71,7 @@ pub(super) fn draw(cx: &Cx<'_>) -> Secret<String> {
 }
 
 pub(super) fn digest(cx: &Cx<'_>, code: &str) -> Digest {
-    cx.appliance.keyring.digest("code", code.as_bytes())
+    cx.appliance.keyring.bearer_digest("code", code.as_bytes())
 }
 
 pub(super) fn load(tx: &Tx<'_>, digest: Digest) -> Result<Option<Code>, Fault> {

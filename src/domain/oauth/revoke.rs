@@ -25,7 +25,7 @@ pub fn revoke(cx: &Cx<'_>, basic: Option<ClientProof>, params: &Params) -> Resul
 /// A refresh token takes its whole sign-in along (RFC 7009 §2.1).
 fn end_sign_in(cx: &Cx<'_>, client: &Client, presented: refresh::Ticketed) -> Result<(), Fault> {
     let turn = cx.appliance.ended().turn();
-    let ended = cx.write(|tx| {
+    let ended = cx.write_vital(|tx| {
         let Some(sign_in) = refresh::sign_in_of(tx, presented, client)? else {
             return Ok(Verdict::<_, Fault>::Commit(None));
         };
@@ -50,7 +50,7 @@ fn end_access(cx: &Cx<'_>, client: &Client, token: &str) -> Result<(), Fault> {
     }
     let thing = Thing::Token(caller.token().clone());
     let turn = cx.appliance.ended().turn();
-    cx.write(|tx| {
+    cx.write_vital(|tx| {
         ended::put(tx, &thing, caller.expires_at())?;
         told(tx, cx, client, caller.token().as_str())?;
         Ok(Verdict::<(), Fault>::Commit(()))

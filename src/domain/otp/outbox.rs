@@ -183,7 +183,7 @@ fn taken_out(
     let Some(content) = &record.content else {
         return Ok(None);
     };
-    let verification = records::get(&cx.view(), &content.verification)?;
+    let verification = records::get(cx, &content.verification)?;
     let Some(verification) = verification.filter(|found| cx.now < found.expires_at) else {
         return Ok(None);
     };
@@ -275,7 +275,7 @@ fn settle(
     id: &str,
     change: impl Fn(&Tx<'_>, &mut MessageRecord) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    cx.write(|tx| {
+    cx.write_unrecorded(|tx| {
         let found = tx.get(&OUTBOX, &id.to_owned())?;
         if let Some(mut record) = found.filter(|record| record.stage == Stage::Waiting) {
             change(tx, &mut record)?;
@@ -297,6 +297,7 @@ fn end(
         Stage::Waiting | Stage::Kept | Stage::GivenUp => "code.undelivered",
     };
     told(tx, cx, action, (id, record))?;
+    cx.tally("message", record.channel.name(), action);
     record.stage = stage;
     record.content = None;
     tx.put(&OUTBOX, &id.to_owned(), record)

@@ -34,7 +34,7 @@ pub fn hold(
     id: &VerificationId,
     code: &str,
 ) -> Result<Result<Held, Error>, Fault> {
-    let Some(mut record) = records::load(tx, id)? else {
+    let Some(mut record) = records::load(tx, cx, id)? else {
         return Ok(Err(Error::NotFound));
     };
     match judge(tx, cx, (id, &mut record), code)? {
@@ -58,7 +58,7 @@ pub fn hold(
 
 /// What was held has paid; false where nothing was held.
 pub fn spend(tx: &Tx<'_>, cx: &Cx<'_>, id: &VerificationId) -> Result<bool, Fault> {
-    let Some(mut record) = held(tx, id)? else {
+    let Some(mut record) = held(tx, cx, id)? else {
         return Ok(false);
     };
     moved(tx, cx, (id, &mut record), State::Spent, "code.spent")?;
@@ -67,14 +67,18 @@ pub fn spend(tx: &Tx<'_>, cx: &Cx<'_>, id: &VerificationId) -> Result<bool, Faul
 
 /// What was held has certainly not paid and may pay again within its life.
 pub fn release(tx: &Tx<'_>, cx: &Cx<'_>, id: &VerificationId) -> Result<(), Fault> {
-    let Some(mut record) = held(tx, id)? else {
+    let Some(mut record) = held(tx, cx, id)? else {
         return Ok(());
     };
     moved(tx, cx, (id, &mut record), State::Verified, "code.released")
 }
 
-fn held(tx: &Tx<'_>, id: &VerificationId) -> Result<Option<VerificationRecord>, Fault> {
-    let found = records::load(tx, id)?;
+fn held(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    id: &VerificationId,
+) -> Result<Option<VerificationRecord>, Fault> {
+    let found = records::load(tx, cx, id)?;
     Ok(found.filter(|record| record.state == State::Held))
 }
 

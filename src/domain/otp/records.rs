@@ -8,9 +8,9 @@ use super::Behalf;
 use super::destinations::Destination;
 use crate::crypto::one_time_code::{self, CODE_SECRET_LEN};
 use crate::domain::ports::Channel;
-use crate::domain::{Cx, expiries};
+use crate::domain::{Cx, epoch, expiries};
 use crate::kernel::{ApplicationId, Digest, Fault, OrgId, Secret, Timestamp, VerificationId, hex};
-use crate::store::{Key as _, Record, Table, Tx, View};
+use crate::store::{Key as _, Record, Table, Tx};
 
 const VERIFICATIONS: Table<VerificationId, VerificationRecord> = Table::named("verifications");
 const VERIFICATIONS_BY_DESTINATION: Table<Digest, VerificationId> =
@@ -131,28 +131,34 @@ pub(super) fn place(cx: &Cx<'_>, behalf: &Behalf, channel: Channel, to: &Destina
     cx.appliance.keyring.digest("code place", whole.as_bytes())
 }
 
-/// The verification of that id.
-pub(super) fn load(tx: &Tx<'_>, id: &VerificationId) -> Result<Option<VerificationRecord>, Fault> {
-    tx.get(&VERIFICATIONS, id)
+/// The verification of that id; none from before the epoch is known any more.
+pub(super) fn load(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    id: &VerificationId,
+) -> Result<Option<VerificationRecord>, Fault> {
+    Ok(known(cx, tx.get(&VERIFICATIONS, id)?))
 }
 
 /// The same for whoever only looks.
-pub(super) fn get(
-    view: &View<'_>,
-    id: &VerificationId,
-) -> Result<Option<VerificationRecord>, Fault> {
-    view.get(&VERIFICATIONS, id)
+pub(super) fn get(cx: &Cx<'_>, id: &VerificationId) -> Result<Option<VerificationRecord>, Fault> {
+    Ok(known(cx, cx.view().get(&VERIFICATIONS, id)?))
+}
+
+fn known(cx: &Cx<'_>, found: Option<VerificationRecord>) -> Option<VerificationRecord> {
+    found.filter(|record| epoch::ended(cx, record.issued_at).is_none())
 }
 
 /// The last verification made at a place, if it is still there.
 pub(super) fn at(
     tx: &Tx<'_>,
+    cx: &Cx<'_>,
     place: Digest,
 ) -> Result<Option<(VerificationId, VerificationRecord)>, Fault> {
     let Some(id) = tx.get(&VERIFICATIONS_BY_DESTINATION, &place)? else {
         return Ok(None);
     };
-    Ok(load(tx, &id)?.map(|record| (id, record)))
+    Ok(load(tx, cx, &id)?.map(|record| (id, record)))
 }
 
 /// Keeps a new verification, in place of the last one for the same.
@@ -183,7 +189,7 @@ pub(super) fn sweep(tx: &Tx<'_>, now: Timestamp, key: &[u8]) -> Result<(), Fault
     let Some(id) = VerificationId::read(&mut &*key) else {
         return Ok(());
     };
-    let Some(record) = load(tx, &id)? else {
+    let Some(record) = tx.get(&VERIFICATIONS, &id)? else {
         return Ok(());
     };
     if record.expires_at.after(super::KEPT) > now {

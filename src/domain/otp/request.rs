@@ -98,7 +98,7 @@ fn again(
     cx: &Cx<'_>,
     place: Digest,
 ) -> Result<Option<(VerificationId, VerificationRecord)>, Fault> {
-    let last = records::at(tx, place)?;
+    let last = records::at(tx, cx, place)?;
     Ok(last.filter(|(_, record)| {
         record.state == State::Pending
             && cx.now < record.expires_at

@@ -25,7 +25,7 @@ pub fn verify(cx: &Cx<'_>, asker: &Asker<'_>, claim: &Claim<'_>) -> Result<(), E
     let id: VerificationId = claim.verification.parse().map_err(|_| Error::NotFound)?;
     let destination = records::destination(cx, &behalf.organization, claim.to);
     cx.write(|tx| {
-        let found = records::load(tx, &id)?.filter(|record| {
+        let found = records::load(tx, cx, &id)?.filter(|record| {
             record.organization == behalf.organization
                 && record.application == behalf.application
                 && record.destination == destination

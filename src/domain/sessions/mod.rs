@@ -7,6 +7,7 @@ mod records;
 
 use super::Cx;
 use super::access::Subject;
+use super::audit::{self, Event};
 use super::tokens::ended;
 use super::users::User;
 use crate::kernel::{Digest, Fault, OrgId, Secret, SessionId, Timestamp, UserId};
@@ -90,7 +91,7 @@ pub fn touch(cx: &Cx<'_>, session: &Session) -> Result<(), Fault> {
     if stored.as_ref().is_none_or(is_fresh) {
         return Ok(());
     }
-    cx.write(|tx| {
+    cx.write_unrecorded(|tx| {
         if let Some(mut record) = records::load(tx, &session.id)? {
             record.idle_until = cx.now.after(idle);
             records::put(tx, &session.id, &record)?;
@@ -117,7 +118,16 @@ pub(in crate::domain) fn end_within(tx: &Tx<'_>, cx: &Cx<'_>, id: &SessionId) ->
 
 /// Removes a session alone: the browser forgets who signed in, and what came of it lives on.
 pub fn forget(cx: &Cx<'_>, id: &SessionId) -> Result<(), Fault> {
-    cx.write(|tx| {
+    cx.write_vital(|tx| {
+        if let Some(record) = records::load(tx, id)? {
+            let event = Event {
+                action: "session.forgotten",
+                by: record.user.as_str(),
+                to: id.as_str(),
+                organization: None,
+            };
+            audit::record(tx, cx, &event)?;
+        }
         forget_within(tx, id)?;
         Ok(Verdict::<(), Fault>::Commit(()))
     })
@@ -140,5 +150,7 @@ fn is_alive(cx: &Cx<'_>, id: &SessionId, record: &SessionRecord) -> bool {
 }
 
 fn digest(cx: &Cx<'_>, secret: &str) -> Digest {
-    cx.appliance.keyring.digest("session", secret.as_bytes())
+    cx.appliance
+        .keyring
+        .bearer_digest("session", secret.as_bytes())
 }

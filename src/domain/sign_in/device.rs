@@ -43,5 +43,7 @@ fn day(instant: Timestamp) -> i64 {
 /// No user id has a space, and no number a dot.
 fn checksum(cx: &Cx<'_>, user: &UserId, number: &str, day: &str) -> Digest {
     let signed = format!("{user} {number}.{day}");
-    cx.appliance.keyring.digest("device", signed.as_bytes())
+    cx.appliance
+        .keyring
+        .bearer_digest("device", signed.as_bytes())
 }

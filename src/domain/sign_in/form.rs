@@ -28,5 +28,5 @@ pub fn is_right(cx: &Cx<'_>, cookie: &str, about: &str, presented: &str) -> bool
 fn digest(cx: &Cx<'_>, cookie: &str, about: &str) -> Digest {
     // No cookie of ours has a space.
     let whole = format!("{cookie} {about}");
-    cx.appliance.keyring.digest("form", whole.as_bytes())
+    cx.appliance.keyring.bearer_digest("form", whole.as_bytes())
 }

@@ -108,7 +108,7 @@ pub(super) fn count(cx: &Cx<'_>, target: &Target<'_>) -> Result<Guess, Fault> {
 
 /// Takes a right guess back, if what it was judged by still holds; anything else is refused and stays counted.
 pub(super) fn settle(cx: &Cx<'_>, guess: &Guess, right: Option<&User>) -> Result<bool, Fault> {
-    cx.write(|tx| {
+    let holds = cx.write(|tx| {
         let holds = match right {
             Some(user) => super::still_holds(tx, user)?,
             None => false,
@@ -121,7 +121,9 @@ pub(super) fn settle(cx: &Cx<'_>, guess: &Guess, right: Option<&User>) -> Result
             None => refused(tx, cx, guess)?,
         }
         Ok(Verdict::<_, Fault>::Commit(holds))
-    })
+    })?;
+    cx.tally("sign_in", if holds { "accepted" } else { "refused" }, "");
+    Ok(holds)
 }
 
 /// Remembers that the account was signed in from this network.
@@ -135,6 +137,14 @@ pub(super) fn remember(tx: &Tx<'_>, cx: &Cx<'_>, user: &UserId) -> Result<(), Fa
 /// Gives strangers a new budget: what was guessed at is not the password any more.
 pub(super) fn forget(tx: &Tx<'_>, user: &UserId) -> Result<(), Fault> {
     throttle::forget(tx, Counter::WrongPasswords(user))
+}
+
+/// The same for browsers and networks the account was signed in from.
+pub(super) fn forget_places(tx: &Tx<'_>, user: &UserId, places: &[String]) -> Result<(), Fault> {
+    throttle::forget(tx, Counter::UsedUpPasswords(user.as_str()))?;
+    places
+        .iter()
+        .try_for_each(|place| throttle::forget(tx, Counter::WrongPasswordsFrom(user, place)))
 }
 
 fn known_network(tx: &Tx<'_>, cx: &Cx<'_>, user: &UserId) -> Result<Option<String>, Fault> {

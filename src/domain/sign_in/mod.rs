@@ -64,6 +64,16 @@ pub(in crate::domain) fn forgive(tx: &Tx<'_>, user: &UserId) -> Result<(), Fault
     guesses::forget(tx, user)
 }
 
+/// Forgets every wrong password for the account, from wherever it came. `places` are those that have a budget of their own.
+pub(in crate::domain) fn forgive_everywhere(
+    tx: &Tx<'_>,
+    user: &UserId,
+    places: &[String],
+) -> Result<(), Fault> {
+    guesses::forget(tx, user)?;
+    guesses::forget_places(tx, user, places)
+}
+
 /// Whether what a user was judged by holds within this transaction: another may have changed the password or disabled
 /// the account since.
 pub(in crate::domain) fn still_holds(tx: &Tx<'_>, user: &User) -> Result<bool, Fault> {

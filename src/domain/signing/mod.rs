@@ -3,6 +3,7 @@
 //! A key is published before it signs and kept until the last token it signed is gone (OpenID Connect Core §10.1.1).
 //! Nothing here knows what is signed, only how long that may live.
 
+mod anew;
 mod records;
 mod ring;
 mod rotate;
@@ -19,6 +20,7 @@ use crate::store::{Store, Verdict};
 use records::{Kept, Life};
 use ring::Ring;
 
+pub(in crate::domain) use anew::Anew;
 pub use rotate::{Error, Urgency, keep, remove, rotate, rotate_all};
 
 /// How long others may keep the key set, in seconds. A key is published longer than this before it signs.

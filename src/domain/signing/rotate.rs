@@ -210,7 +210,7 @@ fn commit(cx: &Cx<'_>, turn: &Turn<'_>, ring: &Ring, story: &Story) -> Result<()
         before.is_none_or(|before| before.life() != kept.life())
     };
     let changed: Vec<&Kept> = ring.all().filter(has_changed).collect();
-    cx.write(|tx| {
+    cx.write_vital(|tx| {
         for kid in &gone {
             records::remove(tx, kid)?;
         }

@@ -23,7 +23,7 @@ pub fn update(
     rules::organization(caller, changes.organization.as_ref())?;
     let digest = digest(cx, id);
     let facts = cx.write(|tx| {
-        let Some(mut facts) = visible(tx, caller, digest)? else {
+        let Some(mut facts) = visible(tx, cx, caller, digest)? else {
             return Ok(Verdict::Discard(Error::NotFound));
         };
         if changes
@@ -85,8 +85,8 @@ fn withdraw(
     let digest = digest(cx, id);
     let until = tokens::remembered_until(cx);
     let turn = cx.appliance.ended().turn();
-    let user: UserId = cx.write(|tx| {
-        let Some(mut facts) = visible(tx, caller, digest)? else {
+    let user: UserId = cx.write_vital(|tx| {
+        let Some(mut facts) = visible(tx, cx, caller, digest)? else {
             return Ok(Verdict::Discard(Error::NotFound));
         };
         if mark(&mut facts).is_none() {
@@ -108,7 +108,7 @@ pub fn enable(cx: &Cx<'_>, caller: &Caller, id: &TicketId) -> Result<(), Error> 
     let digest = digest(cx, id);
     let turn = cx.appliance.ended().turn();
     let enabled: Option<UserId> = cx.write(|tx| {
-        let Some(mut facts) = visible(tx, caller, digest)? else {
+        let Some(mut facts) = visible(tx, cx, caller, digest)? else {
             return Ok(Verdict::Discard(Error::NotFound));
         };
         if facts.disabled.take().is_some() {
@@ -134,8 +134,8 @@ pub fn delete(cx: &Cx<'_>, caller: &Caller, id: &TicketId) -> Result<(), Error> 
     let digest = digest(cx, id);
     let until = tokens::remembered_until(cx);
     let turn = cx.appliance.ended().turn();
-    let user = cx.write(|tx| {
-        let Some(facts) = visible(tx, caller, digest)? else {
+    let user = cx.write_vital(|tx| {
+        let Some(facts) = visible(tx, cx, caller, digest)? else {
             return Ok(Verdict::Discard(Error::NotFound));
         };
         records::remove(tx, digest, &facts)?;
@@ -148,8 +148,13 @@ pub fn delete(cx: &Cx<'_>, caller: &Caller, id: &TicketId) -> Result<(), Error> 
 }
 
 /// The ticket, unless it is another organization's: that is the same as missing.
-fn visible(tx: &Tx<'_>, caller: &Caller, digest: Digest) -> Result<Option<Facts>, Fault> {
-    let found = records::load(tx, digest)?;
+fn visible(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    caller: &Caller,
+    digest: Digest,
+) -> Result<Option<Facts>, Fault> {
+    let found = records::load(tx, cx, digest)?;
     Ok(found.filter(|facts| rules::sees(caller, &facts.organization)))
 }
 

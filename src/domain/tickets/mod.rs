@@ -5,6 +5,7 @@
 pub mod event;
 mod guesses;
 mod issue;
+mod listing;
 mod manage;
 mod records;
 mod redeem;
@@ -23,8 +24,10 @@ use event::{CalendarEvent, EventFacts};
 
 pub use issue::issue;
 pub(in crate::domain) use issue::{Chosen, Draft, choose, draft, keep};
+pub use listing::{Listing, Page, list};
+pub(in crate::domain) use listing::{alive, guessable};
 pub use manage::{delete, disable, enable, revoke, update};
-pub(in crate::domain) use records::{are_in, ends_at, sweep};
+pub(in crate::domain) use records::{are_in, ends_at, strays, sweep};
 pub use redeem::Refusal;
 pub(in crate::domain) use redeem::{Redemption, may_renew, redeem};
 
@@ -149,7 +152,7 @@ pub struct Facts {
 }
 
 /// Whether a ticket can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
     /// It can.
     Usable,
@@ -163,6 +166,20 @@ pub enum Standing {
     Expired,
     /// Its one use was spent.
     Used,
+}
+
+impl Standing {
+    /// As people read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Usable => "usable",
+            Self::TooEarly => "too early",
+            Self::Disabled => "disabled",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::Used => "used",
+        }
+    }
 }
 
 impl Facts {
@@ -263,7 +280,7 @@ pub fn read(cx: &Cx<'_>, caller: &Caller, id: &TicketId) -> Result<Ticket, Error
     if !is_customer {
         rules::may(caller, Action::ReadTicket)?;
     }
-    let facts = records::get(&cx.view(), digest(cx, id))?.ok_or(Error::NotFound)?;
+    let facts = records::get(cx, digest(cx, id))?.ok_or(Error::NotFound)?;
     let is_own = matches!(caller.subject(), Subject::Customer(user) if *user == facts.user);
     if !rules::sees(caller, &facts.organization) || (is_customer && !is_own) {
         return Err(Error::NotFound);

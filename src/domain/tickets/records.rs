@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, Kind, Ticket};
-use crate::domain::{Cx, expiries};
+use crate::domain::{Cx, epoch, expiries};
 use crate::kernel::hex;
 use crate::kernel::{Digest, Fault, OrgId, Properties, Timestamp, UserId};
 use crate::store::{Record, Table, Tx, View};
@@ -62,15 +62,22 @@ impl TryFrom<TicketRecord> for Facts {
 }
 
 /// The ticket's facts, outside a transaction.
-pub(super) fn get(view: &View<'_>, digest: Digest) -> Result<Option<Facts>, Fault> {
-    view.get(&TICKETS, &digest)?
-        .map(Facts::try_from)
-        .transpose()
+pub(super) fn get(cx: &Cx<'_>, digest: Digest) -> Result<Option<Facts>, Fault> {
+    let record = cx.view().get(&TICKETS, &digest)?;
+    record.map(|record| facts(cx, record)).transpose()
 }
 
 /// The ticket's facts, inside one.
-pub(super) fn load(tx: &Tx<'_>, digest: Digest) -> Result<Option<Facts>, Fault> {
-    tx.get(&TICKETS, &digest)?.map(Facts::try_from).transpose()
+pub(super) fn load(tx: &Tx<'_>, cx: &Cx<'_>, digest: Digest) -> Result<Option<Facts>, Fault> {
+    let record = tx.get(&TICKETS, &digest)?;
+    record.map(|record| facts(cx, record)).transpose()
+}
+
+/// What a record says now: a ticket from before the epoch is revoked since the epoch began, whatever its record says.
+fn facts(cx: &Cx<'_>, record: TicketRecord) -> Result<Facts, Fault> {
+    let mut facts = Facts::try_from(record)?;
+    facts.revoked = facts.revoked.or_else(|| epoch::ended(cx, facts.created_at));
+    Ok(facts)
 }
 
 /// When the ticket stops being usable, if there is one.
@@ -116,6 +123,50 @@ pub(super) fn expect(tx: &Tx<'_>, digest: Digest, kept_until: Timestamp) -> Resu
     expiries::expect(tx, kept_until, expiries::Kind::Ticket, digest.as_bytes())
 }
 
+/// Up to `limit` tickets of the organization in the order of their digests, after the one of this digest, each with its
+/// digest. One that was removed meanwhile, or whose id cannot be opened, comes without its facts.
+pub(super) fn run(
+    cx: &Cx<'_>,
+    organization: &OrgId,
+    after: Option<Digest>,
+    limit: usize,
+) -> Result<Vec<(Digest, Option<Ticket>)>, Fault> {
+    let view = cx.view();
+    let from = after.map(|digest| (organization.clone(), digest));
+    let found = view.scan_prefix(&TICKETS_BY_ORG, organization, from.as_ref(), limit + 1)?;
+    let found = found.into_iter().map(|((_, digest), ())| digest);
+    let found = found.filter(|digest| after != Some(*digest)).take(limit);
+    let ticket = |digest: Digest| match view.get(&TICKETS, &digest)? {
+        Some(record) => Ok((digest, opened(cx, digest, record)?)),
+        None => Ok((digest, None)),
+    };
+    found.map(ticket).collect()
+}
+
+/// Nothing for one whose id cannot be opened.
+fn opened(cx: &Cx<'_>, digest: Digest, record: TicketRecord) -> Result<Option<Ticket>, Fault> {
+    let label = format!("{}/{}", TICKETS.name(), hex::encode(digest.as_bytes()));
+    let Ok(id) = cx.appliance.keyring.open(&label, &record.sealed_id) else {
+        return Ok(None);
+    };
+    let Some(Ok(id)) = str::from_utf8(id.expose()).ok().map(str::parse) else {
+        return Ok(None);
+    };
+    let facts = facts(cx, record)?;
+    Ok(Some(Ticket { id, facts }))
+}
+
+/// How many entries of the organizations' lists lead to no ticket, or to another organization's.
+pub(in crate::domain) fn strays(view: &View<'_>) -> Result<u64, Fault> {
+    let mut strays = 0;
+    view.each(&TICKETS_BY_ORG, |(owner, digest), ()| {
+        let found = view.get(&TICKETS, &digest)?;
+        strays += u64::from(found.is_none_or(|found| found.organization != owner));
+        Ok(())
+    })?;
+    Ok(strays)
+}
+
 /// Whether any ticket belongs to the organization.
 pub(in crate::domain) fn are_in(view: &View<'_>, organization: &OrgId) -> Result<bool, Fault> {
     let first = view.scan_prefix(&TICKETS_BY_ORG, organization, None, 1)?;
@@ -139,9 +190,10 @@ pub(in crate::domain) fn sweep(
     let Ok(digest) = <[u8; 32]>::try_from(key).map(Digest::from_bytes) else {
         return Ok(());
     };
-    let Some(facts) = load(tx, digest)? else {
+    let Some(facts) = tx.get(&TICKETS, &digest)?.map(Facts::try_from) else {
         return Ok(());
     };
+    let facts = facts?;
     if facts.expires_at.after(kept) > now {
         return Ok(());
     }

@@ -60,7 +60,7 @@ pub(in crate::domain) fn redeem(
         return Ok(Redemption::TooManyGuesses(wait));
     }
     let digest = digest(cx, id);
-    let Some(mut facts) = records::load(tx, digest)? else {
+    let Some(mut facts) = records::load(tx, cx, digest)? else {
         guesses::count(tx, cx, id)?;
         return Ok(Redemption::Refused(Refusal::NotFound));
     };
@@ -89,7 +89,7 @@ pub(in crate::domain) fn may_renew(
     cx: &Cx<'_>,
     digest: Digest,
 ) -> Result<Result<Facts, Refusal>, Fault> {
-    let Some(facts) = records::load(tx, digest)? else {
+    let Some(facts) = records::load(tx, cx, digest)? else {
         return Ok(Err(Refusal::NotFound));
     };
     match facts.standing(cx.now, &cx.policy().tickets) {

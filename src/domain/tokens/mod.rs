@@ -128,7 +128,7 @@ pub fn end(cx: &Cx<'_>, by: &Caller, thing: Thing) -> Result<(), Fault> {
         remembered_until(cx)
     };
     let turn = cx.appliance.ended().turn();
-    cx.write(|tx| {
+    cx.write_vital(|tx| {
         ended::put(tx, &thing, until)?;
         told(tx, cx, by, "tokens.ended", thing.word())?;
         Ok(Verdict::<(), Fault>::Commit(()))
@@ -140,7 +140,7 @@ pub fn end(cx: &Cx<'_>, by: &Caller, thing: Thing) -> Result<(), Fault> {
 /// Ends one sign-in: its access tokens, and its refresh family for good.
 pub fn end_sign_in(cx: &Cx<'_>, by: &Caller, sign_in: &SignInId) -> Result<(), Fault> {
     let turn = cx.appliance.ended().turn();
-    cx.write(|tx| {
+    cx.write_vital(|tx| {
         end_sign_in_within(tx, cx, sign_in)?;
         told(tx, cx, by, "tokens.ended", sign_in.as_str())?;
         Ok(Verdict::<(), Fault>::Commit(()))
@@ -166,7 +166,7 @@ pub(in crate::domain) fn end_sign_in_within(
 pub fn end_all(cx: &Cx<'_>, by: &Caller, subject: &Subject) -> Result<(), Fault> {
     let sub = subject.sub();
     let turn = cx.appliance.ended().turn();
-    let epoch = cx.write(|tx| {
+    let epoch = cx.write_vital(|tx| {
         let epoch = ended::move_epoch(tx, &sub, Spared::default())?;
         told(tx, cx, by, "tokens.all_ended", &sub)?;
         Ok(Verdict::<_, Fault>::Commit(epoch))

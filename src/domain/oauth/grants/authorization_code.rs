@@ -87,6 +87,7 @@ fn redeem(
         return Ok(Verdict::CommitAndRefuse(error));
     }
     let Some(user) = user(tx, client, &code)? else {
+        told(tx, cx, "code.refused", &code)?;
         return Ok(Verdict::CommitAndRefuse(UNKNOWN));
     };
     // The epoch of this moment: what is issued now must not count as older than a password that was changed since.

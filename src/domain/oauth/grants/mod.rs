@@ -30,7 +30,7 @@ pub(super) fn grant(
         return Err(Error::UnauthorizedGrant(name.to_owned()));
     }
     let scope = request.scope.as_deref();
-    match &request.grant {
+    let granted = match &request.grant {
         Grant::ClientCredentials => client_credentials::grant(cx, client, scope, front),
         Grant::RefreshToken(token) => refresh_token::grant(cx, client, token, scope),
         Grant::AuthorizationCode(request) => authorization_code::grant(cx, client, request),
@@ -40,5 +40,11 @@ pub(super) fn grant(
         Grant::GenesysCode(_) => {
             Err(Fault::internal("an agent's login where nobody can be asked").into())
         }
+    };
+    match &granted {
+        Ok(_) => cx.tally("token", name, ""),
+        Err(Error::Ticket(refusal)) => cx.tally("ticket_refused", refusal.word(), ""),
+        Err(_) => {}
     }
+    granted
 }

@@ -128,7 +128,7 @@ fn is_own(cx: &Cx<'_>, user: &User, given: &str) -> Result<bool, Fault> {
 fn replace(cx: &Cx<'_>, user: &User, hash: &str, spared: &Spared) -> Result<User, ChangeRefusal> {
     let sub = Subject::User(user.id.clone()).sub();
     let turn = cx.appliance.ended().turn();
-    let (changed, epoch) = cx.write(|tx| {
+    let (changed, epoch) = cx.write_vital(|tx| {
         let stored = users::load(tx, &user.id)?;
         let judged = |now: &User| now.disabled.is_none() && now.password == user.password;
         let Some(now) = stored.filter(judged) else {
