@@ -8,8 +8,10 @@ pub mod admin;
 pub mod applications;
 pub mod audit;
 pub mod clients;
+pub mod epoch;
 pub mod expiries;
 pub mod facades;
+pub mod health;
 pub mod installation;
 pub mod keys;
 pub mod oauth;
@@ -24,6 +26,7 @@ pub mod sign_in;
 pub mod signing;
 pub mod sweep;
 pub mod tables;
+mod tally;
 pub mod throttle;
 pub mod tickets;
 pub mod tokens;
@@ -40,12 +43,13 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::seal::Keyring;
 
 use crate::kernel::{BaseUrl, Clock, Entropy, Fault, Network, RequestId, Timestamp};
-use crate::store::{Store, Tx, Verdict, View};
+use crate::store::{Store, Tx, Verdict, View, Written};
 use policy::Policy;
-use ports::{Bell, Upstreams};
+use ports::{Bell, Ledger, Upstreams};
 
 pub use crate::crypto::turns::Turns;
 pub use crate::store::Mark;
+pub use tally::Tally;
 
 /// Everything an operation can reach: the store, the keys, the rules an operator set, and what is kept in memory.
 pub struct Appliance {
@@ -57,15 +61,18 @@ pub struct Appliance {
     base: BaseUrl,
     issuers: Issuers,
     last_instant: LastInstant,
+    epoch: Option<epoch::Epoch>,
     signing: signing::SigningKeys,
     ended: tokens::Ended,
     verified: tokens::Verified,
     hashing: Turns,
     key_making: Turns,
     upstreams: Upstreams,
+    egress: Arc<Ledger>,
     under_way: AtomicUsize,
     bell: Arc<dyn Bell>,
     notes: seen::Notes,
+    tally: Tally,
 }
 
 /// What an appliance is made of.
@@ -86,6 +93,8 @@ pub struct Parts {
     pub issuer: Option<BaseUrl>,
     /// Who is asked on behalf of applications.
     pub upstreams: Upstreams,
+    /// Where it is noted who was asked outside.
+    pub egress: Arc<Ledger>,
     /// Who is told that there are messages to take away.
     pub bell: Arc<dyn Bell>,
 }
@@ -97,15 +106,24 @@ impl Appliance {
             store,
             clock,
             entropy,
-            keyring,
+            mut keyring,
             policy,
             base,
             issuer,
             upstreams,
+            egress,
             bell,
         } = parts;
-        let stored = store.view().get(&tables::CLOCK, &0)?;
-        let last_instant = LastInstant::starting_at(stored.unwrap_or(Timestamp::from_micros(0)));
+        let epoch = epoch::current(&store.view())?;
+        if let Some(epoch) = &epoch {
+            keyring.enter_epoch(epoch.id());
+        }
+        let kept = |key| store.view().get(&tables::CLOCK, key);
+        let instant = |kept: Option<Timestamp>| kept.unwrap_or(Timestamp::from_micros(0));
+        let last_instant = LastInstant::starting_at(
+            instant(kept(&tables::LAST_INSTANT)?),
+            instant(kept(&tables::REMOVAL_HELD)?),
+        );
         let now = last_instant.after(clock.now());
         let tokens_live = policy.longest_signed();
         let signing =
@@ -125,15 +143,18 @@ impl Appliance {
             base,
             issuers: Issuers::under(&issuer),
             last_instant,
+            epoch,
             signing,
             ended,
             verified,
             hashing: Turns::new(HASHING_AT_ONCE, HASHING_QUEUE),
             key_making: Turns::new(KEYS_AT_ONCE, KEYS_QUEUE),
             upstreams,
+            egress,
             under_way: AtomicUsize::new(0),
             bell,
             notes: seen::Notes::default(),
+            tally: Tally::default(),
         })
     }
 
@@ -154,6 +175,18 @@ impl Appliance {
     pub fn clock_lag(&self) -> Duration {
         let clock = self.clock.now();
         self.last_instant.after(clock).since(clock)
+    }
+
+    /// The same, where it is so much that somebody should set the clock right.
+    pub fn clock_is_behind(&self) -> Option<Duration> {
+        Some(self.clock_lag()).filter(|lag| *lag >= CLOCK_LAG)
+    }
+
+    /// Until when what has expired is kept, because the clock leapt ahead by more than a day and may be wrong: what is
+    /// removed does not come back when it is set right. `None`: it may be removed. Expired it is in any case.
+    pub fn removal_held_until(&self) -> Option<Timestamp> {
+        let now = self.last_instant.after(self.clock.now());
+        self.last_instant.held_until().filter(|until| now < *until)
     }
 
     /// A context for work of our own that no request asked for.
@@ -196,6 +229,11 @@ impl Appliance {
         &self.upstreams
     }
 
+    /// Where it is noted who was asked outside.
+    pub fn egress(&self) -> &Ledger {
+        &self.egress
+    }
+
     /// Who is told that there are messages to take away.
     pub fn bell(&self) -> &dyn Bell {
         self.bell.as_ref()
@@ -204,6 +242,11 @@ impl Appliance {
     /// Whether a request waits for somebody outside; whoever stops lets it be settled.
     pub fn waits_outside(&self) -> bool {
         self.under_way.load(Ordering::SeqCst) > 0
+    }
+
+    /// How often what happened, since the start.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// The appliance's own signing keys.
@@ -340,6 +383,11 @@ impl<'a> Cx<'a> {
         self.appliance.entropy.as_ref()
     }
 
+    /// Counts one more of a kind, for whoever watches; it decides nothing.
+    fn tally(&self, kind: &'static str, what: &'static str, how: &'static str) {
+        self.appliance.tally.count(kind, what, how);
+    }
+
     /// The fewest characters a new password has.
     pub fn password_length(&self) -> usize {
         self.policy().passwords.min_length
@@ -353,16 +401,52 @@ impl<'a> Cx<'a> {
         self.appliance.store.view()
     }
 
-    /// One transaction. What it keeps must be durable before this request is answered.
+    /// One transaction. What it keeps must be durable before this request is answered, and is refused when the audit
+    /// says nothing of it.
     fn write<T, E: From<Fault>>(
         &self,
         body: impl Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault>,
     ) -> Result<T, E> {
+        self.write_with(recorded(body), |store, body| store.write(body))
+    }
+
+    /// The same for what takes rights away: it is kept also when the disk is nearly full.
+    fn write_vital<T, E: From<Fault>>(
+        &self,
+        body: impl Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault>,
+    ) -> Result<T, E> {
+        self.write_with(recorded(body), |store, body| store.write_vital(body))
+    }
+
+    /// The same for what gives nobody a right and takes none away: a time that is over, a use that was had, a try.
+    fn write_unrecorded<T, E: From<Fault>>(
+        &self,
+        body: impl Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault>,
+    ) -> Result<T, E> {
+        self.write_with(body, |store, body| store.write(body))
+    }
+
+    /// The same for what removes what is over, and so makes room where there is hardly any.
+    fn make_room<T, E: From<Fault>>(
+        &self,
+        body: impl Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault>,
+    ) -> Result<T, E> {
+        self.write_with(body, |store, body| store.write_vital(body))
+    }
+
+    fn write_with<T, E: From<Fault>>(
+        &self,
+        body: impl Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault>,
+        write: impl FnOnce(&Store, Body<'_, T, E>) -> Result<Written<T, E>, Fault>,
+    ) -> Result<T, E> {
         let last = &self.appliance.last_instant;
         let record_instant = last.is_due(self.now);
-        let written = self.appliance.store.write(|tx| {
+        let written = write(&self.appliance.store, &|tx| {
             if record_instant {
-                tx.put(&tables::CLOCK, &0, &self.now)?;
+                tx.put(&tables::CLOCK, &tables::LAST_INSTANT, &self.now)?;
+                if let Some(until) = last.held_until().filter(|until| self.now < *until) {
+                    tx.put(&tables::CLOCK, &tables::REMOVAL_HELD, &until)?;
+                }
             }
             body(tx)
         })?;
@@ -374,28 +458,91 @@ impl<'a> Cx<'a> {
     }
 }
 
+/// What a transaction does.
+type Body<'b, T, E> = &'b dyn Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault>;
+
+/// The same body, refused when the audit says nothing of what it keeps.
+fn recorded<T, E>(
+    body: impl Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault>,
+) -> impl Fn(&Tx<'_>) -> Result<Verdict<T, E>, Fault> {
+    move |tx| {
+        let verdict = body(tx)?;
+        if !matches!(verdict, Verdict::Discard(_)) {
+            is_recorded(tx)?;
+        }
+        Ok(verdict)
+    }
+}
+
+/// Refuses a change of anybody's rights that the audit says nothing of (threat D12).
+fn is_recorded(tx: &Tx<'_>) -> Result<(), Fault> {
+    let written = tx.written();
+    if written.contains(&audit::TABLE) {
+        return Ok(());
+    }
+    match written
+        .iter()
+        .find(|table| !tables::UNRECORDED.contains(table))
+    {
+        None => Ok(()),
+        Some(table) => Err(Fault::internal(format!(
+            "table {table} was to be changed without a word in the audit"
+        ))),
+    }
+}
+
 /// The highest instant ever used. A clock set back does not bring expired things to life (decision 0015).
 struct LastInstant {
     used: AtomicI64,
     stored: AtomicI64,
+    /// Until when nothing is removed because its time is over; zero: it may be.
+    held_until: AtomicI64,
 }
+
+/// A clock that moves on by more than that at once may be wrong.
+const LEAP: Duration = Duration::from_hours(24);
+/// How long somebody has to set it right before what has expired by it is removed.
+const HELD_AFTER_LEAP: Duration = Duration::from_hours(1);
+
+/// A clock this far behind is told of.
+const CLOCK_LAG: Duration = Duration::from_mins(5);
 
 /// How far the stored instant may lag behind the one in use.
 const INSTANT_LAG: Duration = Duration::from_secs(1);
 
 impl LastInstant {
-    fn starting_at(instant: Timestamp) -> Self {
+    fn starting_at(instant: Timestamp, held_until: Timestamp) -> Self {
         let micros = instant.micros();
         Self {
             used: AtomicI64::new(micros),
             stored: AtomicI64::new(micros),
+            held_until: AtomicI64::new(held_until.micros()),
         }
     }
 
     /// The later of `clock` and every instant used before.
     fn after(&self, clock: Timestamp) -> Timestamp {
         let before = self.used.fetch_max(clock.micros(), Ordering::SeqCst);
+        if before > 0 && clock.since(Timestamp::from_micros(before)) > LEAP {
+            let until = clock.after(HELD_AFTER_LEAP).micros();
+            self.held_until.store(until, Ordering::SeqCst);
+        }
         Timestamp::from_micros(before.max(clock.micros()))
+    }
+
+    /// An instant from now on, in whole milliseconds, that is later than that of every record in the store.
+    fn beyond_records(&self, clock: Timestamp) -> Timestamp {
+        let stored = Timestamp::from_micros(self.stored.load(Ordering::SeqCst));
+        let beyond = stored.after(INSTANT_LAG + Duration::from_millis(1));
+        let beyond = self.after(clock).max(beyond).to_millis();
+        self.after(beyond);
+        beyond
+    }
+
+    /// Also once it is past.
+    fn held_until(&self) -> Option<Timestamp> {
+        let until = self.held_until.load(Ordering::SeqCst);
+        (until > 0).then(|| Timestamp::from_micros(until))
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -404,5 +551,29 @@ impl LastInstant {
 
     fn was_stored(&self, now: Timestamp) {
         self.stored.fetch_max(now.micros(), Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d5_an_epoch_begins_later_than_any_record_whatever_the_clock_shows() {
+        let stored = Timestamp::from_micros(10_000_000_123);
+        for clock in [
+            0,
+            10_000_000_123,
+            10_000_500_000,
+            11_002_500_777,
+            99_000_000_001,
+        ] {
+            let last = LastInstant::starting_at(stored, Timestamp::from_micros(0));
+            let begins = last.beyond_records(Timestamp::from_micros(clock));
+            // A record written under the last stored instant is less than this much newer.
+            assert!(begins > stored.after(INSTANT_LAG), "{clock}");
+            assert_eq!(begins, begins.to_millis(), "{clock}");
+            assert!(last.after(Timestamp::from_micros(0)) >= begins, "{clock}");
+        }
     }
 }

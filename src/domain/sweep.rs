@@ -1,9 +1,12 @@
 //! Removes what has expired and keeps what was only noted, a bounded batch at a time.
 
+use std::sync::atomic::Ordering;
+
+use super::audit::{self, Event};
 use super::expiries::{self, Due, Kind};
 use super::seen::{self, Noted, Who};
 use super::tokens::{self, refresh};
-use super::{Appliance, Cx, clients, oauth, otp, sessions, throttle, tickets, users};
+use super::{Appliance, Cx, clients, oauth, otp, sessions, tables, throttle, tickets, users};
 use crate::kernel::Fault;
 use crate::store::{Tx, Verdict};
 
@@ -12,7 +15,7 @@ pub fn sweep(cx: &Cx<'_>, limit: usize) -> Result<usize, Fault> {
     let due = expiries::due(&cx.view(), cx.now, limit)?;
     for one in &due {
         let turn = cx.appliance.ended().turn();
-        let forgotten = cx.write(|tx| {
+        let forgotten = cx.make_room(|tx| {
             let forgotten = look(tx, cx, one)?;
             expiries::done(tx, one)?;
             Ok(Verdict::<_, Fault>::Commit(forgotten))
@@ -22,6 +25,24 @@ pub fn sweep(cx: &Cx<'_>, limit: usize) -> Result<usize, Fault> {
         }
     }
     Ok(due.len())
+}
+
+/// The operator says that the clock is right: what has expired need not be held any longer.
+pub fn confirm_clock(cx: &Cx<'_>) -> Result<(), Fault> {
+    // First, or a request might keep it once more.
+    let held = &cx.appliance.last_instant.held_until;
+    held.store(0, Ordering::SeqCst);
+    let event = Event {
+        action: "clock.confirmed",
+        by: "operator",
+        to: "appliance",
+        organization: None,
+    };
+    cx.write_vital(|tx| {
+        tx.remove(&tables::CLOCK, &tables::REMOVAL_HELD)?;
+        audit::record(tx, cx, &event)?;
+        Ok(Verdict::<_, Fault>::Commit(()))
+    })
 }
 
 fn look(tx: &Tx<'_>, cx: &Cx<'_>, due: &Due) -> Result<Option<tokens::Thing>, Fault> {

@@ -5,8 +5,12 @@
 use crate::kernel::Timestamp;
 use crate::store::{Record, Table};
 
-/// The highest instant ever used, under the one key 0. Written by [`super::Cx`] alone.
+/// What must be known of the clock. Written by [`super::Cx`] and [`super::Appliance`] alone.
 pub(super) const CLOCK: Table<u8, Timestamp> = Table::named("clock");
+/// The highest instant ever used.
+pub(super) const LAST_INSTANT: u8 = 0;
+/// Until when nothing expired is removed, if the clock ever leapt.
+pub(super) const REMOVAL_HELD: u8 = 1;
 
 impl Record for Timestamp {
     const VERSION: u8 = 1;
@@ -23,6 +27,8 @@ pub const ALL: &[(&str, &str, &str)] = &[
     ("applications_counted", "organization id", "applications"),
     ("audit", "instant, sequence", "audit"),
     ("audit_head", "0", "audit"),
+    ("audit_key", "0", "audit"),
+    ("audit_signed", "number of the head", "audit"),
     ("clients", "client id", "clients"),
     ("clients_by_org", "organization id, client id", "clients"),
     ("clients_counted", "organization id", "clients"),
@@ -43,6 +49,7 @@ pub const ALL: &[(&str, &str, &str)] = &[
     ("outbox_due", "channel, instant, message id", "otp"),
     ("sessions", "session id", "sessions"),
     ("signing_keys", "key id", "signing"),
+    ("store_epoch", "0", "epoch"),
     ("throttles", "kind, subject", "throttle"),
     ("tickets", "keyed digest of the id", "tickets"),
     ("tickets_by_org", "organization id, digest", "tickets"),
@@ -57,6 +64,16 @@ pub const ALL: &[(&str, &str, &str)] = &[
         "keyed digest of organization, application, channel and destination",
         "otp",
     ),
+];
+
+/// Tables that may change without an event in the audit, in alphabetical order: they keep time and count, and give
+/// nobody a right.
+pub(super) const UNRECORDED: &[&str] = &[
+    "clients_seen",
+    "clock",
+    "expiries",
+    "throttles",
+    "users_seen",
 ];
 
 #[cfg(test)]
