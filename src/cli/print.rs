@@ -60,13 +60,44 @@ pub(super) fn print(reply: &AdminReply, as_json: bool) {
                 all,
             );
         }
+        AdminReply::Tickets(page) => {
+            table(
+                &["ticket_id", "type", "standing", "created_at", "expires_at"],
+                &page.tickets,
+            );
+            if let Some(next) = &page.next {
+                say(format_args!("There may be more: --after {next}"));
+            }
+        }
+        AdminReply::Apps(all) => {
+            table(
+                &[
+                    "application_id",
+                    "type",
+                    "visible",
+                    "created_at",
+                    "expires_at",
+                    "service_parameters",
+                ],
+                all,
+            );
+        }
+        AdminReply::KeyPairs(all) => {
+            table(&["key_id", "bits", "created_at", "creator", "comment"], all);
+        }
         AdminReply::Client(client) if client.client_secret.is_some() => {
-            lines(reply, &["client_id", "client_secret"]);
+            lines(&value(reply), &["client_id", "client_secret"]);
         }
         AdminReply::User(user) if user.password.is_some() => {
-            lines(reply, &["username", "password"]);
+            lines(&value(reply), &["username", "password"]);
         }
-        AdminReply::Org(_) | AdminReply::Client(_) | AdminReply::User(_) => lines(reply, &[]),
+        AdminReply::Audit(reply) => super::audit::print(reply),
+        AdminReply::Ticket(_) => lines(&value(reply), &TICKET),
+        AdminReply::Org(_)
+        | AdminReply::Client(_)
+        | AdminReply::User(_)
+        | AdminReply::App(_)
+        | AdminReply::KeyPair(_) => lines(&value(reply), &[]),
         AdminReply::Gone { what, id } => say(format_args!("The {what} {id} is gone.")),
     }
 }
@@ -81,17 +112,40 @@ fn value(reply: &AdminReply) -> Value {
         AdminReply::User(one) => of(one),
         AdminReply::SigningKeys(all) => of(all),
         AdminReply::Outbox(all) => of(all),
+        AdminReply::Audit(reply) => super::audit::value(reply),
+        AdminReply::Tickets(page) => of(page),
+        AdminReply::Ticket(one) => of(one),
+        AdminReply::Apps(all) => of(all),
+        AdminReply::App(one) => of(one),
+        AdminReply::KeyPairs(all) => of(all),
+        AdminReply::KeyPair(one) => of(one),
         AdminReply::Gone { what, id } => json!({ "deleted": { "kind": what, "id": id } }),
     }
 }
 
-fn of(what: &impl Serialize) -> Value {
+pub(super) fn of(what: &impl Serialize) -> Value {
     serde_json::to_value(what).unwrap_or_default()
 }
 
+/// What there is to say of a ticket, the most wanted first.
+const TICKET: [&str; 12] = [
+    "ticket_id",
+    "url",
+    "type",
+    "standing",
+    "properties",
+    "organization_id",
+    "user_id",
+    "created_at",
+    "expires_at",
+    "used_at",
+    "disabled_at",
+    "revoked_at",
+];
+
 /// One fact a line; those of `names`, or all there are.
-fn lines(reply: &AdminReply, names: &[&str]) {
-    let Value::Object(facts) = value(reply) else {
+pub(super) fn lines(facts: &Value, names: &[&str]) {
+    let Value::Object(facts) = facts else {
         return;
     };
     let names: Vec<&str> = if names.is_empty() {
@@ -107,8 +161,22 @@ fn lines(reply: &AdminReply, names: &[&str]) {
     }
 }
 
+/// One JSON value.
+pub(super) fn json(what: &impl Serialize) {
+    say(format_args!("{:#}", of(what)));
+}
+
+/// How many records each table has.
+pub(super) fn counts(tables: &[(String, u64)]) {
+    let all: Vec<Value> = tables
+        .iter()
+        .map(|(table, records)| json!({ "table": table, "records": records }))
+        .collect();
+    table(&["table", "records"], &all);
+}
+
 /// One thing a line, each name's facts in a column.
-fn table(names: &[&str], all: &impl Serialize) {
+pub(super) fn table(names: &[&str], all: &impl Serialize) {
     let Value::Array(all) = of(all) else { return };
     let heads = names.iter().map(|name| (*name).to_owned()).collect();
     let mut rows: Vec<Vec<String>> = vec![heads];
@@ -134,14 +202,19 @@ fn table(names: &[&str], all: &impl Serialize) {
     }
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) if text.is_empty() => "-".to_owned(),
-        Value::String(text) => text.replace('\n', ", "),
+        Value::String(text) => shown(&text.replace('\n', ", ")),
         Value::Array(all) if all.is_empty() => "-".to_owned(),
         Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(" "),
         Value::Bool(yes) => (if *yes { "yes" } else { "no" }).to_owned(),
-        Value::Number(_) | Value::Object(_) => value.to_string(),
+        Value::Number(_) | Value::Object(_) => shown(&value.to_string()),
     }
+}
+
+/// Without what a terminal would obey.
+fn shown(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }

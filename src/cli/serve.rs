@@ -1,49 +1,79 @@
 //! `admit serve`: everything put together, until a signal or a failing disk ends it.
 
 use std::fmt::Display;
-use std::io::IsTerminal as _;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, Signal, set_dumpable_behavior, setrlimit,
+};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
-use tracing_subscriber::EnvFilter;
+use tokio::task::JoinHandle;
 
-use super::{BROKEN, failed, say};
+use super::{BROKEN, USAGE, failed, log, say, systemd};
 use crate::compose::{Composed, World, compose, couriers, trusted_certificate};
-use crate::config::{Config, Format, Log, Tls};
+use crate::config::{Config, Tls, TlsVersion};
 use crate::http::control::{Control, SOCKET};
-use crate::http::tls::{self, Certificate, TlsFiles};
-use crate::http::{self, AllowedHosts, Limits, Settings, TrustedProxies};
-use crate::jobs;
+use crate::http::tls::{self, Certificate, Oldest, TlsFiles};
+use crate::http::{self, AllowedHosts, Limits, Ops, Settings, TrustedProxies};
+use crate::jobs::{self, certificates::Keeping};
 use crate::kernel::{Clock as _, SystemClock};
+use crate::upkeep::Site;
 
 pub(super) fn serve(config: &Config) -> ExitCode {
-    start_log(&config.log);
+    log::start(&config.log);
+    leave_no_core();
+    // Before there are other threads: it takes its variables out of the environment.
+    let given = match systemd::sockets() {
+        Ok(given) => given,
+        Err(why) => return failed(why, USAGE),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run(config)),
+        Ok(runtime) => runtime.block_on(run(config, given)),
         Err(error) => Err(format!("the runtime does not start: {error}")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => failed(why, BROKEN),
+        Err(why) => {
+            systemd::status(&why);
+            failed(why, BROKEN)
+        }
     }
 }
 
-async fn run(config: &Config) -> Result<(), String> {
+/// What is in memory is no file's business: no core is left, and nobody without the right to everything reads it (D10).
+fn leave_no_core() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let refused = setrlimit(Resource::Core, none)
+        .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
+    if let Err(error) = refused {
+        tracing::warn!("this process may leave its memory in a file if it breaks: {error}");
+    }
+}
+
+async fn run(config: &Config, given: Vec<StdListener>) -> Result<(), String> {
     let couriers = couriers(config).map_err(said)?;
-    let listener = bind(config.listen).await?;
-    let address = listener.local_addr().map_err(said)?;
+    let listeners = listeners(config, given).await?;
+    let addresses = addresses(&listeners)?;
+    let port = addresses.first().map_or(0, SocketAddr::port);
+    let addresses = addresses.iter().map(SocketAddr::to_string);
+    let addresses = addresses.collect::<Vec<_>>().join(", ");
     let Composed {
         appliance,
         first_run,
-    } = compose(config, address.port(), World::real()).map_err(said)?;
+    } = compose(config, port, World::real()).map_err(said)?;
     // The appliance holds the data folder from here on: nobody else makes certificates in it.
     let files = certificate_files(config).map_err(said)?;
     let failure = Arc::new(Notify::new());
@@ -51,10 +81,12 @@ async fn run(config: &Config) -> Result<(), String> {
     appliance
         .store()
         .on_failure(Box::new(move || failed.notify_one()));
-    let tls = files
-        .map(|files| Certificate::load(files)?.server_config())
-        .transpose()
-        .map_err(said)?;
+    let certificate = files.map(Certificate::load).transpose().map_err(said)?;
+    let ops = ops(config, certificate.clone());
+    let tls = certificate
+        .as_ref()
+        .map(|certificate| certificate.server_config_from(oldest(config)));
+    let tls = tls.transpose().map_err(said)?;
     let control = Control::bind(&config.data);
     let control =
         control.map_err(|error| format!("{}: {error}", config.data.join(SOCKET).display()))?;
@@ -66,28 +98,48 @@ async fn run(config: &Config) -> Result<(), String> {
         proxies: TrustedProxies::new(config.trusted_proxies.iter().copied()),
         drain: config.limits.drain,
     };
+    let own = matches!(config.tls, Tls::BuiltIn).then(|| (config.data.clone(), names));
+    let asked = Arc::clone(&appliance);
+    let moves = Arc::new(move || asked.store().is_moving());
+    let beside = beside(moves, certificate, own)?;
     let jobs = tokio::spawn(jobs::run(Arc::clone(&appliance)));
     let scrub = tokio::spawn(jobs::scrub(Arc::clone(&appliance)));
     let outbox = tokio::spawn(jobs::outbox::run(Arc::clone(&appliance), couriers));
-    greet(config, address, base.as_str(), first_run.as_deref());
+    let site = Arc::new(Site {
+        config: config.clone(),
+        serving_since: Some(SystemClock.now()),
+    });
+    let backups = tokio::spawn(jobs::backups::run(
+        Arc::clone(&appliance),
+        Arc::clone(&site),
+    ));
     let (leave, left) = oneshot::channel::<()>();
     let left = async { drop(left.await) };
-    let control = tokio::spawn(control.serve(Arc::clone(&appliance), left));
-    let shutdown = until_told(Arc::clone(&failure))?;
+    let control = tokio::spawn(control.serve(Arc::clone(&appliance), site, left));
+    let shutdown = noted(
+        until_told(Arc::clone(&failure))?,
+        Arc::clone(&ops.is_leaving),
+    );
+    greet(config, &addresses, base.as_str(), first_run.as_deref());
+    systemd::ready(&format!("serving {base} on {addresses}"));
     let entropy = appliance.entropy();
     let served = http::serve(
-        listener,
+        listeners,
         tls,
-        http::routes(&appliance),
+        http::routes_with(&appliance, ops),
         settings,
         entropy,
         shutdown,
     )
     .await;
+    // The backup that is under way, and its verification.
+    backups.abort();
+    appliance.store().end_dumps();
     jobs::settled(&appliance, config.limits.drain).await;
     jobs.abort();
     scrub.abort();
     outbox.abort();
+    beside.iter().for_each(JoinHandle::abort);
     drop(leave);
     let _ = control.await;
     if served.cut > 0 {
@@ -99,6 +151,11 @@ async fn run(config: &Config) -> Result<(), String> {
     if let Err(fault) = jobs::keep_seen(&appliance).await {
         tracing::error!("keeping when clients and people were last seen: {fault}");
     }
+    if !appliance.store().is_failed()
+        && let Err(fault) = jobs::sign_whole_audit(&appliance).await
+    {
+        tracing::error!("signing the audit: {fault}");
+    }
     if appliance.store().is_failed() {
         return Err(
             "the disk did not keep what was written; nothing was acknowledged since. \
@@ -109,21 +166,95 @@ async fn run(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
+/// The sockets systemd opened for us, or our own.
+async fn listeners(config: &Config, given: Vec<StdListener>) -> Result<Vec<TcpListener>, String> {
+    if given.is_empty() {
+        return Ok(vec![bind(config.listen).await?]);
+    }
+    let taken = given.into_iter().map(|socket| {
+        socket.set_nonblocking(true)?;
+        TcpListener::from_std(socket)
+    });
+    taken.collect::<io::Result<_>>().map_err(said)
+}
+
+fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, String> {
+    let addresses = listeners.iter().map(TcpListener::local_addr);
+    addresses.collect::<io::Result<_>>().map_err(said)
+}
+
 async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| {
         format!("cannot listen on {address}: {error}. Name another address with --listen")
     })
 }
 
+/// What those who watch the appliance are told.
+fn ops(config: &Config, certificate: Option<Arc<Certificate>>) -> Ops {
+    Ops {
+        metrics_for: config.metrics_for.clone(),
+        is_leaving: Arc::new(AtomicBool::new(false)),
+        data: config.data.clone(),
+        certificate,
+    }
+}
+
+/// Ends when `told` does, and has that noted for whoever asks, and told to systemd.
+async fn noted(told: impl Future<Output = ()>, note: Arc<AtomicBool>) {
+    told.await;
+    note.store(true, Ordering::Relaxed);
+    systemd::stopping();
+}
+
 /// Ends on SIGTERM, on SIGINT, and when the store has failed.
 fn until_told(failure: Arc<Notify>) -> Result<impl Future<Output = ()>, String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(said)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(said)?;
+    // A file that may grow no more is an error like a full disk, and not the end.
+    let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(said)?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             () = failure.notified() => {}
+        }
+    })
+}
+
+/// What goes on beside serving and needs nothing of it: life for systemd, and the certificate.
+fn beside(
+    moves: Arc<dyn Fn() -> bool + Send + Sync>,
+    certificate: Option<Arc<Certificate>>,
+    own: Option<(PathBuf, Vec<String>)>,
+) -> Result<Vec<JoinHandle<()>>, String> {
+    let mut tasks = vec![
+        tokio::spawn(systemd::watchdog(moves)),
+        tokio::spawn(hang_ups(certificate.clone())?),
+    ];
+    if let Some(certificate) = certificate {
+        let clock = Arc::new(SystemClock);
+        let keeping = Keeping {
+            certificate,
+            clock,
+            own,
+        };
+        tasks.push(tokio::spawn(jobs::certificates::run(keeping)));
+    }
+    Ok(tasks)
+}
+
+/// Reads the certificate again at every SIGHUP; nothing else is read again.
+fn hang_ups(certificate: Option<Arc<Certificate>>) -> Result<impl Future<Output = ()>, String> {
+    let mut hang_ups = signal(SignalKind::hangup()).map_err(said)?;
+    Ok(async move {
+        while hang_ups.recv().await.is_some() {
+            systemd::reloading();
+            match certificate.as_ref().map(|certificate| certificate.reload()) {
+                Some(Ok(())) => tracing::info!("the certificate was read again"),
+                Some(Err(error)) => tracing::error!("the certificate in use stays: {error}"),
+                None => tracing::info!("there is no certificate to read again"),
+            }
+            systemd::reloaded();
         }
     })
 }
@@ -146,6 +277,13 @@ pub(super) fn certificate_files(config: &Config) -> Result<Option<TlsFiles>, tls
                 .map_or("localhost", |url| url.host());
             tls::prepare(&config.data, &names(config, host), SystemClock.now()).map(Some)
         }
+    }
+}
+
+fn oldest(config: &Config) -> Oldest {
+    match config.oldest_tls {
+        TlsVersion::V1_2 => Oldest::Tls12,
+        TlsVersion::V1_3 => Oldest::Tls13,
     }
 }
 
@@ -186,9 +324,9 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn greet(config: &Config, address: SocketAddr, base: &str, first_run: Option<&Path>) {
+fn greet(config: &Config, addresses: &str, base: &str, first_run: Option<&Path>) {
     say(format_args!(
-        "Admit {} is ready on {address}, as {base}.",
+        "Admit {} is ready on {addresses}, as {base}.",
         env!("CARGO_PKG_VERSION")
     ));
     let Some(first_run) = first_run else {
@@ -245,24 +383,17 @@ fn whole(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// What to type to run this program again.
+/// What to type to run this program again: its name where it was called by its name alone.
 fn program() -> String {
+    let called = std::env::args_os().next().unwrap_or_default();
+    if let Some(name) = called
+        .to_str()
+        .filter(|name| !name.is_empty() && !name.contains('/'))
+    {
+        return name.to_owned();
+    }
     let path = std::env::current_exe();
     path.map_or_else(|_| "admit".to_owned(), |path| path.display().to_string())
-}
-
-fn start_log(log: &Log) {
-    let filter = EnvFilter::new(format!("{},{}", log.level.as_str(), http::TALKATIVE));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal());
-    // A second subscriber in one process is a test's; the first one stays.
-    let _ = match log.format {
-        Format::Text => lines.try_init(),
-        Format::Json => lines.json().try_init(),
-    };
 }
 
 fn said(error: impl Display) -> String {

@@ -31,6 +31,7 @@ enum Command {
     },
     /// Remove a key that others may know, at once: every token it signed is refused from the next request on. In
     /// place of one that signs, the next one does. Refresh tokens stay good.
+    #[command(visible_alias = "retire")]
     Remove {
         /// Its name, as the list shows it.
         #[arg(allow_hyphen_values = true)]

@@ -62,6 +62,7 @@ enum Command {
         enabled: bool,
     },
     /// Give an account a new password, print it, this once, and end all it is signed in with.
+    #[command(visible_alias = "reset-password")]
     Password {
         /// Name or id.
         user: String,
@@ -70,6 +71,13 @@ enum Command {
         /// The password must be changed at the next sign-in.
         #[arg(long)]
         expired: bool,
+    },
+    /// Forget the wrong passwords that were given for an account, so that its owner can sign in again at once.
+    Unlock {
+        /// Name or id.
+        user: String,
+        #[command(flatten)]
+        within: Within,
     },
     /// Remove an account and end all it is signed in with.
     Delete {
@@ -194,6 +202,10 @@ impl Command {
                 org: within.org,
                 user,
                 expired,
+            },
+            Self::Unlock { user, within } => UserCommand::Unlock {
+                org: within.org,
+                user,
             },
             Self::Delete { user, within } => UserCommand::Delete {
                 org: within.org,

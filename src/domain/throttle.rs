@@ -246,6 +246,20 @@ pub fn forget(tx: &Tx<'_>, counter: Counter<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The browsers and networks from which wrong passwords for this account are counted on their own.
+pub fn places(view: &View<'_>, user: &UserId) -> Result<Vec<String>, Fault> {
+    let first = Counter::WrongPasswordsFrom(user, "").key();
+    let found = view.scan(&THROTTLES, Some(&first), PLACES_MAX)?;
+    let own = found.into_iter().map_while(|((number, subject), _)| {
+        let place = subject.strip_prefix(&first.1)?;
+        (number == first.0).then(|| place.to_owned())
+    });
+    Ok(own.collect())
+}
+
+/// More than anybody signs in from within a day.
+const PLACES_MAX: usize = 10_000;
+
 /// The record of a window that has not closed.
 fn open(
     tx: &Tx<'_>,

@@ -1,7 +1,8 @@
 //! The operator's way in while the appliance serves: a socket in the data folder, for root and the service's own user.
 //!
-//! One JSON line in, one JSON line out when the change is on the disk (decision 0019). It is reached by no network, and
-//! knows no rule: `admin` carries the command out as it does for a store nobody serves.
+//! One JSON line in, one JSON line out when the change is on the disk, after any that say how far long work has come
+//! (decision 0019). It is reached by no network, and knows no rule: `upkeep` carries the order out as it does for a
+//! store nobody serves.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -13,18 +14,20 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::domain::Appliance;
-use crate::domain::admin::{self, AdminCommand, Answer};
+use crate::upkeep::{self, Answer, Order, Site};
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "control.sock";
 /// The longest command, in bytes.
 pub const COMMAND_MAX: u64 = 64 * 1024;
-/// How long a command may take to come, and its answer to be taken.
+/// How long an answer may take to be taken.
+const SAID_WITHIN: Duration = Duration::from_secs(30);
+/// How long a command may take to come.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Commands at once.
 const AT_ONCE: u32 = 8;
@@ -82,23 +85,28 @@ impl Control {
     }
 
     /// Answers until `shutdown`, then lets commands under way end. The socket is gone when this returns.
-    pub async fn serve(self, appliance: Arc<Appliance>, shutdown: impl Future<Output = ()>) {
+    pub async fn serve(
+        self,
+        appliance: Arc<Appliance>,
+        site: Arc<Site>,
+        shutdown: impl Future<Output = ()>,
+    ) {
         let turns = Arc::new(Semaphore::new(AT_ONCE as usize));
         tokio::select! {
-            () = self.accept(&appliance, &turns) => {}
+            () = self.accept(&appliance, &site, &turns) => {}
             () = shutdown => {}
         }
         let _ = fs::remove_file(self.address.path());
         let _ = timeout(2 * PATIENCE, turns.acquire_many(AT_ONCE)).await;
     }
 
-    async fn accept(&self, appliance: &Arc<Appliance>, turns: &Arc<Semaphore>) {
+    async fn accept(&self, appliance: &Arc<Appliance>, site: &Arc<Site>, turns: &Arc<Semaphore>) {
         while let Ok(turn) = Arc::clone(turns).acquire_owned().await {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let appliance = Arc::clone(appliance);
+                    let (appliance, site) = (Arc::clone(appliance), Arc::clone(site));
                     tokio::spawn(async move {
-                        if let Err(error) = answer(stream, appliance).await {
+                        if let Err(error) = answer(stream, appliance, site).await {
                             tracing::debug!("the operator's socket: {error}");
                         }
                         drop(turn);
@@ -114,11 +122,15 @@ impl Control {
     }
 }
 
-async fn answer(mut stream: UnixStream, appliance: Arc<Appliance>) -> io::Result<()> {
+async fn answer(
+    mut stream: UnixStream,
+    appliance: Arc<Appliance>,
+    site: Arc<Site>,
+) -> io::Result<()> {
     let peer = stream.peer_cred()?.uid();
     let answer = if is_operator(peer) {
-        match timeout(PATIENCE, command(&mut stream)).await {
-            Ok(Ok(command)) => carry_out(appliance, command).await,
+        match timeout(PATIENCE, order(&mut stream)).await {
+            Ok(Ok(order)) => carry_out(&mut stream, appliance, site, order).await,
             Ok(Err(why)) => Answer::Refused(why.to_owned()),
             Err(_) => Answer::Refused("the command did not come in time".into()),
         }
@@ -126,10 +138,15 @@ async fn answer(mut stream: UnixStream, appliance: Arc<Appliance>) -> io::Result
         tracing::warn!(uid = peer, "the operator's socket: a stranger was refused");
         Answer::Refused(STRANGER.into())
     };
-    let mut line = serde_json::to_vec(&answer)?;
-    line.push(b'\n');
-    timeout(PATIENCE, stream.write_all(&line)).await??;
+    say(&mut stream, &answer).await?;
     stream.shutdown().await
+}
+
+async fn say(stream: &mut UnixStream, answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    // An export may be long, and whoever reads it slow.
+    timeout(SAID_WITHIN, stream.write_all(&line)).await?
 }
 
 /// Root and the user the appliance runs as, whatever the socket's mode lets through.
@@ -139,7 +156,7 @@ fn is_operator(peer: u32) -> bool {
 
 const STRANGER: &str = "only root and the user the server runs as are answered here";
 
-async fn command(stream: &mut UnixStream) -> Result<AdminCommand, &'static str> {
+async fn order(stream: &mut UnixStream) -> Result<Order, &'static str> {
     let mut line = Vec::new();
     let mut bounded = BufReader::new(stream.take(COMMAND_MAX));
     let read = bounded.read_until(b'\n', &mut line).await;
@@ -151,21 +168,28 @@ async fn command(stream: &mut UnixStream) -> Result<AdminCommand, &'static str> 
         .map_err(|_| "the server does not know this command: it is of another version")
 }
 
-/// Carries the command out on a thread of its own, because it may hash a password, and waits for the disk.
-async fn carry_out(appliance: Arc<Appliance>, command: AdminCommand) -> Answer {
-    let worker = Arc::clone(&appliance);
-    let done = spawn_blocking(move || {
-        let cx = worker.own_context();
-        let outcome = admin::execute(&cx, command);
-        (Answer::of(outcome), cx.awaited())
+/// Carries the order out on a thread of its own, because it may hash a password or read the whole store. Whoever hangs
+/// up meanwhile only hears no more of it.
+async fn carry_out(
+    stream: &mut UnixStream,
+    appliance: Arc<Appliance>,
+    site: Arc<Site>,
+    order: Order,
+) -> Answer {
+    let (teller, mut told) = mpsc::channel(1);
+    let work = spawn_blocking(move || {
+        // Who listens slowly hears less.
+        let tell = |progress| drop(teller.try_send(progress));
+        upkeep::execute(&appliance, &site, order, &tell)
     });
-    let Ok((answer, awaited)) = done.await else {
+    let mut listens = true;
+    while let Some(progress) = told.recv().await {
+        listens = listens && say(stream, &Answer::Progress(progress)).await.is_ok();
+    }
+    let Ok(answer) = work.await else {
         tracing::error!("a command of the operator panicked");
         return Answer::Broken("the command panicked; the server's log says more".into());
     };
-    if let Err(fault) = appliance.store().durable(awaited).await {
-        return Answer::Broken(fault.to_string());
-    }
     if let Answer::Broken(why) = &answer {
         tracing::error!("a command of the operator: {why}");
     }

@@ -306,8 +306,7 @@ fn an_organization_comes_changes_and_goes_once_it_is_empty() {
             1,
             "there is an organization default already",
         );
-        let full =
-            "the organization is not empty: users, clients, applications or tickets belong to it";
+        let full = "the organization is not empty: users, clients, applications, key pairs or tickets belong to it";
         for organization in ["default", "south"] {
             site.refused(&["org", "delete", organization], 1, full);
         }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use admit::domain::access::{By, Role, Roles, Subject};
 use admit::domain::admin::{
-    self, AdminCommand, AdminReply, ClientCommand, Details, Facts, GrantType, NewClient, NewUser,
-    OrgCommand, UserCommand, client, user,
+    self, AdminCommand, AdminReply, AppCommand, ClientCommand, Details, Facts, GrantType,
+    KeyPairCommand, NewClient, NewTicket, NewUser, OrgCommand, TicketCommand, TicketKind,
+    UserCommand, client, user,
 };
 use admit::domain::clients;
 use admit::domain::sign_in::password::{Attempt, Refusal, check};
@@ -302,10 +303,44 @@ async fn each_change_is_on_the_record_once_and_what_only_looks_is_not() {
         ),
         (
             1,
+            AdminCommand::User(UserCommand::Unlock {
+                org: org(),
+                user: ann(),
+            }),
+        ),
+        (
+            1,
             AdminCommand::User(UserCommand::Delete {
                 org: org(),
                 user: ann(),
             }),
+        ),
+        (
+            1,
+            AdminCommand::Ticket(TicketCommand::Create {
+                org: None,
+                new: Box::new(NewTicket {
+                    kind: TicketKind::MultiUse,
+                    properties: serde_json::Map::new(),
+                    length: None,
+                    ttl: None,
+                }),
+            }),
+        ),
+        // Ids are bearer secrets.
+        (
+            1,
+            AdminCommand::Ticket(TicketCommand::List {
+                org: None,
+                after: None,
+                standing: None,
+                limit: 10,
+            }),
+        ),
+        (0, AdminCommand::App(AppCommand::List { org: org() })),
+        (
+            0,
+            AdminCommand::KeyPair(KeyPairCommand::List { org: org() }),
         ),
         (
             1,

@@ -1,10 +1,17 @@
 //! The operator's commands, run as the built program: on a running server and on a stopped store alike.
 
+mod app;
+mod audit;
 mod client;
+mod config;
+mod doctor;
 mod ends;
+mod key_pair;
+mod manual;
 mod outbox;
 mod reach;
 mod signing_key;
+mod ticket;
 mod user;
 
 use std::path::Path;
@@ -65,9 +72,9 @@ impl Site {
 
 /// What a run printed, and how it ended.
 pub(crate) struct Said {
-    code: i32,
-    out: String,
-    err: String,
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Said {
@@ -102,6 +109,16 @@ fn shape(mut value: Value) -> Value {
         "kid",
         "since",
         "until",
+        "ticket_id",
+        "url",
+        "expires_at",
+        "used_at",
+        "disabled_at",
+        "revoked_at",
+        "application_id",
+        "key_id",
+        "public_key",
+        "next",
     ];
     match &mut value {
         Value::Object(members) => {

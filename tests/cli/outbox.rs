@@ -45,7 +45,9 @@ fn ask(data: &std::path::Path, base: &str, body: &Value) {
 fn kept_messages_are_read_on_a_running_server_and_on_a_stopped_store_and_stand_in_no_log() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("admit-data");
-    let launch = Launch::on(&data).with("ADMIT_LOG_LEVEL", "debug");
+    let launch = Launch::on(&data)
+        .witnessed_beside()
+        .with("ADMIT_LOG_LEVEL", "debug");
     let mut process = launch.without_public_url().start();
     let outbox = || {
         let said = crate::tour::admit(folder.path())

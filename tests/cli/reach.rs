@@ -49,7 +49,7 @@ s = socket.socket(socket.AF_UNIX)
 try:
     s.connect(sys.argv[1])
     try:
-        s.sendall(b'{\"Org\":\"List\"}\\n')
+        s.sendall(b'{\"Admin\":{\"Org\":\"List\"}}\\n')
     except BrokenPipeError:
         pass  # refused before it was read
     print(s.makefile().readline(), end='')
@@ -82,11 +82,11 @@ fn as_nobody(socket: &Path) -> String {
 fn the_socket_is_for_its_owner_alone_and_gone_when_the_server_is() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
-    let mut server = Launch::on(&data).start();
+    let mut server = Launch::on(&data).witnessed_beside().start();
     let path = data.join("control.sock");
     assert_eq!((mode(&path), mode(&data)), (0o600, 0o700));
     assert_eq!(
-        sent(&path, b"{\"Org\":\"List\"}\n")["Done"]["Orgs"][0]["name"],
+        sent(&path, b"{\"Admin\":{\"Org\":\"List\"}}\n")["Done"]["Admin"]["Orgs"][0]["name"],
         "default"
     );
     assert!(server.terminate().status.success());
@@ -125,9 +125,9 @@ fn what_is_no_command_is_refused_and_the_next_one_answered() {
     let unknown =
         json!({"Refused": "the server does not know this command: it is of another version"});
     assert_eq!(sent(&path, b""), line);
-    assert_eq!(sent(&path, b"{\"Org\":\"List\"}"), line);
+    assert_eq!(sent(&path, b"{\"Admin\":{\"Org\":\"List\"}}"), line);
     let long = format!(
-        "{{\"Org\":{{\"Show\":{{\"org\":\"{}\"}}}}}}\n",
+        "{{\"Admin\":{{\"Org\":{{\"Show\":{{\"org\":\"{}\"}}}}}}}}\n",
         "a".repeat(70_000)
     );
     assert_eq!(sent(&path, long.as_bytes()), line);
@@ -135,7 +135,7 @@ fn what_is_no_command_is_refused_and_the_next_one_answered() {
         "\n",
         "{}\n",
         "null\n",
-        "{\"Org\":\"Burn\"}\n",
+        "{\"Admin\":{\"Org\":\"Burn\"}}\n",
         "\u{0}\n",
         "GET / HTTP/1.1\r\n\r\n",
     ] {
@@ -147,7 +147,10 @@ fn what_is_no_command_is_refused_and_the_next_one_answered() {
     }
     let deep = format!("{}\n", "[".repeat(60_000));
     assert_eq!(sent(&path, deep.as_bytes()), unknown);
-    let refused = sent(&path, b"{\"Org\":{\"Show\":{\"org\":\"nowhere\"}}}\n");
+    let refused = sent(
+        &path,
+        b"{\"Admin\":{\"Org\":{\"Show\":{\"org\":\"nowhere\"}}}}\n",
+    );
     assert_eq!(refused, json!({"Refused": "there is no such organization"}));
     assert_eq!(site.json(&["org", "list"])[0]["name"], "default");
 }
@@ -192,12 +195,12 @@ fn a_store_that_is_held_by_somebody_who_does_not_answer_is_told_in_words() {
 fn a_killed_servers_socket_is_in_nobodys_way() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("admit-data");
-    Launch::on(&data).start().kill();
+    Launch::on(&data).witnessed_beside().start().kill();
     assert!(data.join("control.sock").exists());
     let run = |words: &[&str]| Said::of(&admit(folder.path()).args(words).output().unwrap());
     let made = run(&["org", "create", "North"]);
     assert_eq!((made.code, made.err.as_str()), (0, ""));
-    let _server = Launch::on(&data).start();
+    let _server = Launch::on(&data).witnessed_beside().start();
     assert!(run(&["org", "list"]).out.contains("North"));
 }
 
@@ -216,7 +219,7 @@ fn a_folder_with_a_path_too_long_for_a_socket_is_reached_all_the_same() {
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{words:?}");
         said.out
     };
-    let mut server = Launch::on(&data).start();
+    let mut server = Launch::on(&data).witnessed_beside().start();
     run(&["org", "create", "North"]);
     assert_eq!(mode(&data.join("control.sock")), 0o600);
     assert!(server.terminate().status.success());

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Front;
 use crate::kernel::{
-    ApplicationId, ClientId, OrgId, SessionId, SignInId, Timestamp, TokenId, UserId,
+    ApplicationId, ClientId, Fault, OrgId, SessionId, SignInId, Timestamp, TokenId, UserId,
 };
 
 pub use permissions::{Permission, Permissions};
@@ -206,6 +206,32 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whoever holds the machine, acting in an organization, or where none is meant in all of them. There is no token:
+    /// what it does is on the record as the operator's.
+    pub(in crate::domain) fn operator(organization: Option<&OrgId>) -> Result<Self, Fault> {
+        let broken = |error| Fault::internal("the operator's name").because(error);
+        // No account is called so: their ids are drawn.
+        let subject = Subject::User(OPERATOR.parse().map_err(broken)?);
+        let nowhere = OPERATOR.parse().map_err(broken);
+        Ok(Self {
+            subject,
+            organization: organization.map_or(nowhere, |id| Ok(id.clone()))?,
+            roles: Roles::of(&[Role::Service, Role::Admin]),
+            client: OPERATOR.parse().map_err(broken)?,
+            token: OPERATOR.parse().map_err(broken)?,
+            sign_in: None,
+            issued_at: Timestamp::from_micros(0),
+            expires_at: Timestamp::from_micros(0),
+            epoch: 0,
+            front: Front::Security,
+            scope: String::new(),
+            session: None,
+            signed_in_at: None,
+            claims: Vec::new(),
+            vouched: None,
+        })
+    }
+
     /// Whom the token speaks for.
     pub fn subject(&self) -> &Subject {
         &self.subject
@@ -297,11 +323,14 @@ pub struct By {
     client: Option<ClientId>,
 }
 
+/// As the audit names whoever holds the machine.
+const OPERATOR: &str = "operator";
+
 impl By {
     /// Whoever holds the machine: everything.
     pub fn operator() -> Self {
         Self {
-            who: "operator".into(),
+            who: OPERATOR.into(),
             reach: None,
             client: None,
         }

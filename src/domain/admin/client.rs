@@ -11,7 +11,7 @@ use crate::store::Verdict;
 pub fn delete(cx: &Cx<'_>, by: &By, id: &ClientId) -> Result<(), Error> {
     let turn = cx.appliance.ended().turn();
     let gone = Thing::Client(id.clone());
-    cx.write(|tx| {
+    cx.write_vital(|tx| {
         if let Err(error) = clients::delete_within(tx, cx, by, id)? {
             return Ok(Verdict::Discard(error));
         }

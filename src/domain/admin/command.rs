@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::application::{self, AppCommand, AppView};
+use super::audit::{self, AuditCommand, AuditReply};
+use super::key_pair::{self, KeyPairCommand, KeyPairView};
+use super::ticket::{self, TicketCommand, TicketPage, TicketView};
 use super::view::{ClientView, MessageView, OrgView, SigningKeyView, UserView};
 use super::{client, organization, user};
 use crate::crypto::jws::Algorithm;
@@ -14,6 +18,7 @@ use crate::domain::organizations::{self, Organization};
 use crate::domain::otp::outbox;
 use crate::domain::signing::{self, Urgency};
 use crate::domain::users::{self, Details, NewUser, User};
+use crate::domain::{applications, keys, tickets};
 use crate::kernel::{ClientId, Fault, UserId};
 
 /// What the operator asks for. It travels as JSON from one copy of the program to another of the same version.
@@ -29,6 +34,14 @@ pub enum AdminCommand {
     SigningKey(SigningKeyCommand),
     /// Messages with one-time codes, as they are.
     Outbox,
+    /// About what happened.
+    Audit(AuditCommand),
+    /// About tickets.
+    Ticket(TicketCommand),
+    /// About applications.
+    App(AppCommand),
+    /// About customers' key pairs.
+    KeyPair(KeyPairCommand),
 }
 
 /// What can be asked about organizations; `org` is a name or an id.
@@ -141,6 +154,13 @@ pub enum UserCommand {
         /// Whether it must change the password at the first sign-in.
         expired: bool,
     },
+    /// Forget the wrong passwords that were given for one.
+    Unlock {
+        /// In which organization.
+        org: Option<String>,
+        /// Its name or id.
+        user: String,
+    },
     /// Remove one.
     Delete {
         /// In which organization.
@@ -188,6 +208,20 @@ pub enum AdminReply {
     SigningKeys(Vec<SigningKeyView>),
     /// Messages with one-time codes, as they are.
     Outbox(Vec<MessageView>),
+    /// What happened.
+    Audit(AuditReply),
+    /// Tickets, as they are.
+    Tickets(TicketPage),
+    /// One, as it now is.
+    Ticket(Box<TicketView>),
+    /// Applications, as they are.
+    Apps(Vec<AppView>),
+    /// One, as it now is.
+    App(Box<AppView>),
+    /// Key pairs, as they are.
+    KeyPairs(Vec<KeyPairView>),
+    /// One, as it now is.
+    KeyPair(Box<KeyPairView>),
     /// It is gone: what it was, and its id.
     Gone {
         /// What it was.
@@ -195,28 +229,6 @@ pub enum AdminReply {
         /// Its id.
         id: String,
     },
-}
-
-/// How a command's outcome is told to another copy of the program.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Answer {
-    /// It was done, and the disk has it.
-    Done(AdminReply),
-    /// It was understood and refused, or not understood.
-    Refused(String),
-    /// Something of ours broke.
-    Broken(String),
-}
-
-impl Answer {
-    /// The outcome in words.
-    pub fn of(outcome: Result<AdminReply, Error>) -> Self {
-        match outcome {
-            Ok(reply) => Self::Done(reply),
-            Err(error) if error.is_fault() => Self::Broken(error.to_string()),
-            Err(error) => Self::Refused(error.to_string()),
-        }
-    }
 }
 
 /// Why the operator is refused.
@@ -234,6 +246,18 @@ pub enum Error {
     /// About a signing key.
     #[error(transparent)]
     SigningKey(#[from] signing::Error),
+    /// There is no such head of the audit.
+    #[error("the audit has no such signed head")]
+    NoSuchHead,
+    /// About a ticket.
+    #[error(transparent)]
+    Ticket(#[from] tickets::Error),
+    /// About an application.
+    #[error(transparent)]
+    App(#[from] applications::Error),
+    /// About a key pair.
+    #[error(transparent)]
+    KeyPair(#[from] keys::Error),
     /// Something of ours broke.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -249,6 +273,9 @@ impl Error {
                 | Self::Client(clients::Error::Fault(_))
                 | Self::User(users::Error::Fault(_))
                 | Self::SigningKey(signing::Error::Fault(_))
+                | Self::Ticket(tickets::Error::Fault(_))
+                | Self::App(applications::Error::Fault(_))
+                | Self::KeyPair(keys::Error::Fault(_))
         )
     }
 }
@@ -260,6 +287,10 @@ pub fn execute(cx: &Cx<'_>, command: AdminCommand) -> Result<AdminReply, Error> 
         AdminCommand::Client(command) => about_client(cx, command),
         AdminCommand::User(command) => about_user(cx, command),
         AdminCommand::SigningKey(command) => about_signing_key(cx, command),
+        AdminCommand::Audit(command) => audit::about(cx, command),
+        AdminCommand::Ticket(command) => ticket::execute(cx, command),
+        AdminCommand::App(command) => application::execute(cx, command),
+        AdminCommand::KeyPair(command) => key_pair::execute(cx, command),
         AdminCommand::Outbox => {
             let all = outbox::list(cx)?;
             Ok(AdminReply::Outbox(
@@ -339,6 +370,10 @@ fn about_user(cx: &Cx<'_>, command: UserCommand) -> Result<AdminReply, Error> {
             let id = known(cx, org.as_deref(), &user)?.id;
             enrolled(&user::give_password(cx, &by, &id, expired)?)
         }
+        UserCommand::Unlock { org, user } => {
+            let id = known(cx, org.as_deref(), &user)?.id;
+            one_user(&user::unlock(cx, &by, &id)?)
+        }
         UserCommand::Delete { org, user } => {
             let id = known(cx, org.as_deref(), &user)?.id;
             user::delete(cx, &by, &id)?;
@@ -371,7 +406,7 @@ fn about_signing_key(cx: &Cx<'_>, command: SigningKeyCommand) -> Result<AdminRep
 }
 
 /// The organization that is meant; where none is named, the usual one.
-fn called(cx: &Cx<'_>, org: Option<&str>) -> Result<Organization, Error> {
+pub(super) fn called(cx: &Cx<'_>, org: Option<&str>) -> Result<Organization, Error> {
     let found = organizations::called(&cx.view(), org)?;
     Ok(found.ok_or(organization::Error::NotFound)?)
 }
@@ -418,7 +453,7 @@ fn enrolled(enrolled: &user::Enrolled) -> AdminReply {
     AdminReply::User(Box::new(view))
 }
 
-fn gone(what: &str, id: &str) -> AdminReply {
+pub(super) fn gone(what: &str, id: &str) -> AdminReply {
     AdminReply::Gone {
         what: what.to_owned(),
         id: id.to_owned(),

@@ -20,7 +20,9 @@ pub enum Error {
     #[error("{0}")]
     Invalid(&'static str),
     /// Something still belongs to it.
-    #[error("the organization is not empty: users, clients, applications or tickets belong to it")]
+    #[error(
+        "the organization is not empty: users, clients, applications, key pairs or tickets belong to it"
+    )]
     NotEmpty,
     /// Something of ours broke.
     #[error(transparent)]

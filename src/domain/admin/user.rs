@@ -3,6 +3,7 @@
 use crate::domain::Cx;
 use crate::domain::access::{By, Subject};
 use crate::domain::sign_in;
+use crate::domain::throttle;
 use crate::domain::tokens::{Spared, ended};
 use crate::domain::users::{self, Details, Error, NewUser, Password, User};
 use crate::kernel::{Fault, OrgId, UserId};
@@ -45,6 +46,16 @@ pub fn give_password(cx: &Cx<'_>, by: &By, id: &UserId, expired: bool) -> Result
     Ok(Enrolled { user, password })
 }
 
+/// Forgets the wrong passwords that were given for an account, so that the next right one is looked at.
+pub fn unlock(cx: &Cx<'_>, by: &By, id: &UserId) -> Result<User, Error> {
+    let places = throttle::places(&cx.view(), id)?;
+    cx.write(|tx| {
+        sign_in::forgive_everywhere(tx, id, &places)?;
+        let unlocked = users::unlocked_within(tx, cx, by, id)?;
+        Ok(unlocked.map_or_else(Verdict::Discard, Verdict::Commit))
+    })
+}
+
 /// Removes an account and ends what it is signed in with.
 pub fn delete(cx: &Cx<'_>, by: &By, id: &UserId) -> Result<(), Error> {
     change(cx, id, true, |tx| users::delete_within(tx, cx, by, id))
@@ -59,7 +70,7 @@ fn change<T>(
 ) -> Result<T, Error> {
     let sub = Subject::User(id.clone()).sub();
     let turn = cx.appliance.ended().turn();
-    let (changed, epoch) = cx.write(|tx| {
+    let (changed, epoch) = cx.write_vital(|tx| {
         let changed = match change(tx)? {
             Ok(changed) => changed,
             Err(error) => return Ok(Verdict::Discard(error)),

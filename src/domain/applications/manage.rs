@@ -4,6 +4,7 @@
 
 use std::mem;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::records::{self, Facts};
@@ -48,7 +49,7 @@ pub struct Changes {
 }
 
 /// What becomes of the end of an application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// It stays as it is.
     Kept,

@@ -11,7 +11,8 @@ use super::access::Denied;
 use crate::kernel::{ApplicationId, Fault, OrgId, Properties, Secret, Timestamp};
 
 pub use manage::{Changes, End, NewApplication, create, delete, update};
-pub use records::{Sealed, of_kind, put, vouches};
+pub(in crate::domain) use records::strays;
+pub use records::{Sealed, all, of_kind, put, vouches};
 pub use view::{Listing, Seen, SortKey, list, read};
 
 /// What an application is. Stored by position: add at the end.

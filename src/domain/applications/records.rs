@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Application, Kind, has_not_ended};
 use crate::domain::{Cx, organizations};
 use crate::kernel::{ApplicationId, Fault, OrgId, Properties, Secret, Timestamp};
-use crate::store::{Record, Table, Tx};
+use crate::store::{Record, Table, Tx, View};
 
 const APPLICATIONS: Table<ApplicationId, ApplicationRecord> = Table::named("applications");
 const APPLICATIONS_BY_ORG: Table<(OrgId, ApplicationId), Brief> =
@@ -102,6 +102,26 @@ pub(super) fn of(cx: &Cx<'_>, owner: &OrgId) -> Result<Vec<(ApplicationId, Brief
         .into_iter()
         .map(|((_, id), brief)| (id, brief))
         .collect())
+}
+
+/// Every application of the organization whole, also those that are hidden or have ended.
+pub fn all(cx: &Cx<'_>, owner: &OrgId) -> Result<Vec<Application>, Fault> {
+    let mut found = Vec::new();
+    for (id, _) in of(cx, owner)? {
+        found.extend(get(cx, &id)?);
+    }
+    Ok(found)
+}
+
+/// How many entries of the organizations' lists lead to no application, or to another organization's.
+pub(in crate::domain) fn strays(view: &View<'_>) -> Result<u64, Fault> {
+    let mut strays = 0;
+    view.each(&APPLICATIONS_BY_ORG, |(owner, id), _: Brief| {
+        let found = view.get(&APPLICATIONS, &id)?;
+        strays += u64::from(found.is_none_or(|found| found.organization != owner));
+        Ok(())
+    })?;
+    Ok(strays)
 }
 
 /// How many applications the organization has.

@@ -12,13 +12,20 @@ use super::access::Roles;
 use super::seen::{self as last_seen, Who};
 use crate::crypto::jws::Algorithm;
 use crate::kernel::{ClientId, Digest, Fault, OrgId, Timestamp};
-use crate::store::Tx;
+use crate::store::{Tx, View};
 
 pub use super::policy::ACCESS_SECONDS_MAX;
+pub(in crate::domain) use records::{each, strays};
+pub use redirect::is_bare_origin;
 pub use registration::{
     Error, Facts, NewClient, OVERLAP_SECONDS_MAX, Registered, delete_within, list, register,
     rotate_secret, seen, update,
 };
+
+/// An organization's clients, in the order of their ids.
+pub(in crate::domain) fn of(view: &View<'_>, organization: &OrgId) -> Result<Vec<Client>, Fault> {
+    records::of(view, organization)
+}
 
 /// The public client that customers' apps come as, with an empty secret: real apps have the name built in.
 pub const CUSTOMER: &str = "customer";

@@ -75,6 +75,25 @@ pub(super) fn get(view: &View<'_>, id: &ClientId) -> Result<Option<Client>, Faul
     Ok(view.get(&CLIENTS, id)?.map(|record| record.of(id)))
 }
 
+/// How many entries of the organizations' lists lead to no client, or to another organization's.
+pub(in crate::domain) fn strays(view: &View<'_>) -> Result<u64, Fault> {
+    let mut strays = 0;
+    view.each(&CLIENTS_BY_ORG, |(owner, id), ()| {
+        let client = view.get(&CLIENTS, &id)?;
+        strays += u64::from(client.is_none_or(|client| client.organization != owner));
+        Ok(())
+    })?;
+    Ok(strays)
+}
+
+/// Every client there is, one after the other.
+pub(in crate::domain) fn each(view: &View<'_>, mut look: impl FnMut(&Client)) -> Result<(), Fault> {
+    view.each(&CLIENTS, |id, record| {
+        look(&record.of(&id));
+        Ok(())
+    })
+}
+
 pub(super) fn load(tx: &Tx<'_>, id: &ClientId) -> Result<Option<Client>, Fault> {
     Ok(tx.get(&CLIENTS, id)?.map(|record| record.of(id)))
 }

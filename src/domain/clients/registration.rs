@@ -180,7 +180,7 @@ pub fn rotate_secret(
         return Err(Error::Invalid(told));
     }
     let secret = secret::draw(cx);
-    let client = cx.write(|tx| {
+    let client = cx.write_vital(|tx| {
         let mut client = match found(tx, by, id)? {
             Ok(client) => client,
             Err(error) => return Ok(Verdict::Discard(error)),

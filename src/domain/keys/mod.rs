@@ -3,6 +3,7 @@
 //! A private half leaves for internal services alone, and each time is on the record (security.md S7). Making a pair and
 //! looking at a stranger's take a processor for a second or more: whoever calls [`create`] has taken a turn for it.
 
+mod manage;
 mod records;
 
 use std::time::Duration;
@@ -16,6 +17,9 @@ use crate::crypto::ssh_rsa::{self, KeyPair, PublicLine, Refused};
 use crate::crypto::turns::in_background;
 use crate::kernel::{Entropy, Fault, KeyId, OrgId, Secret, Timestamp};
 use crate::store::{Tx, Verdict};
+
+pub use manage::{delete, list, show};
+pub(in crate::domain) use records::strays;
 
 /// A key pair without its private half.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Key;
 use crate::domain::{Cx, organizations};
 use crate::kernel::{Fault, KeyId, OrgId, Secret, Timestamp};
-use crate::store::{Record, Table, Tx};
+use crate::store::{Record, Table, Tx, View};
 
 const KEYS: Table<KeyId, KeyRecord> = Table::named("keys");
 const KEYS_BY_ORG: Table<(OrgId, KeyId), ()> = Table::named("keys_by_org");
@@ -32,6 +32,21 @@ impl Record for KeyRecord {
     const VERSION: u8 = 1;
 }
 
+impl KeyRecord {
+    fn of(self, id: &KeyId) -> (Key, Vec<u8>) {
+        let key = Key {
+            id: id.clone(),
+            organization: self.organization,
+            creator: self.creator,
+            bits: self.bits,
+            public: self.public,
+            comment: self.comment,
+            created_at: self.created_at,
+        };
+        (key, self.sealed_private)
+    }
+}
+
 /// The private half as it is kept. It needs chance: before a transaction begins.
 pub(super) fn sealed(cx: &Cx<'_>, id: &KeyId, private: &Secret<String>) -> Result<Vec<u8>, Fault> {
     let plain = private.expose().as_bytes();
@@ -49,18 +64,40 @@ pub(super) fn opened(cx: &Cx<'_>, id: &KeyId, sealed: &[u8]) -> Result<Secret<St
 /// The key pair of that id, and its private half as it is kept.
 pub(super) fn load(tx: &Tx<'_>, id: &KeyId) -> Result<Option<(Key, Vec<u8>)>, Fault> {
     let found = tx.get(&KEYS, id)?;
-    Ok(found.map(|record| {
-        let key = Key {
-            id: id.clone(),
-            organization: record.organization,
-            creator: record.creator,
-            bits: record.bits,
-            public: record.public,
-            comment: record.comment,
-            created_at: record.created_at,
-        };
-        (key, record.sealed_private)
-    }))
+    Ok(found.map(|record| record.of(id)))
+}
+
+/// Every key pair of the organization, in the order of their ids, without the private halves.
+pub(super) fn of(view: &View<'_>, owner: &OrgId) -> Result<Vec<Key>, Fault> {
+    let listed = view.scan_prefix(&KEYS_BY_ORG, owner, None, LISTED_MAX)?;
+    let mut found = Vec::with_capacity(listed.len());
+    for ((_, id), ()) in listed {
+        let record = view.get(&KEYS, &id)?;
+        found.extend(record.map(|record| record.of(&id).0));
+    }
+    Ok(found)
+}
+
+/// More key pairs than anybody looks through.
+const LISTED_MAX: usize = 10_000;
+
+/// Removes a key pair, its private half with it.
+pub(super) fn remove(tx: &Tx<'_>, key: &Key) -> Result<(), Fault> {
+    tx.remove(&KEYS_BY_ORG, &(key.organization.clone(), key.id.clone()))?;
+    tx.remove(&KEYS, &key.id)?;
+    organizations::leave(tx, &key.organization)?;
+    Ok(())
+}
+
+/// How many entries of the organizations' lists lead to no key pair, or to another organization's.
+pub(in crate::domain) fn strays(view: &View<'_>) -> Result<u64, Fault> {
+    let mut strays = 0;
+    view.each(&KEYS_BY_ORG, |(owner, id), ()| {
+        let found = view.get(&KEYS, &id)?;
+        strays += u64::from(found.is_none_or(|found| found.organization != owner));
+        Ok(())
+    })?;
+    Ok(strays)
 }
 
 /// Keeps a new key pair; false where there is no such organization.

@@ -109,7 +109,7 @@ pub fn plan(cx: &Cx<'_>, asking: &Asking<'_>, session: Option<&Session>) -> Resu
 /// Ends sessions and every sign-in that came of them, because whoever they belong to said so.
 pub fn end(cx: &Cx<'_>, sessions: &[SessionId]) -> Result<(), Fault> {
     let turn = cx.appliance.ended().turn();
-    cx.write(|tx| {
+    cx.write_vital(|tx| {
         for id in sessions {
             sessions::end_within(tx, cx, id)?;
             let event = Event {

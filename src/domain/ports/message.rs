@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Answer;
+use super::{Answer, Purpose};
 use crate::kernel::Secret;
 
 /// How a code reaches a person. Stored by position: add at the end.
@@ -165,6 +165,11 @@ pub struct Undelivered {
 pub trait Courier: Send + Sync {
     /// Its name in the configuration.
     fn name(&self) -> &'static str;
+
+    /// Whom it asks, host and port, and for what; nothing where messages stay on this machine.
+    fn asks(&self) -> Option<(String, Purpose)> {
+        None
+    }
 
     /// Takes one message away, or says why it could not, within a bounded time.
     fn deliver<'a>(&'a self, message: &'a Message) -> Answer<'a, Result<(), Undelivered>>;

@@ -3,6 +3,7 @@
 //! The traits are implemented in `adapters`, which translate, time out and redact, and hold no rules. Nothing here may
 //! be asked while a transaction is open.
 
+mod egress;
 mod message;
 mod upstream;
 
@@ -10,6 +11,7 @@ use std::pin::Pin;
 
 use super::Mark;
 
+pub use egress::{Attempt, Ledger, Outcome, Purpose, Summary, Total};
 pub use message::{Channel, Courier, Locale, Message, Undelivered};
 pub use upstream::{
     CreatedCallback, Failure, GENESYS_ENVIRONMENTS, GenesysAccount, GenesysCloud, GenesysPerson,

@@ -164,6 +164,20 @@ pub fn give_password_within(
     Ok(Ok(user))
 }
 
+/// Notes within a transaction that wrong passwords for the account were forgotten, and returns the account.
+pub fn unlocked_within(
+    tx: &Tx<'_>,
+    cx: &Cx<'_>,
+    by: &By,
+    id: &UserId,
+) -> Result<Result<User, Error>, Fault> {
+    let Some(user) = load(tx, id)? else {
+        return Ok(Err(Error::NotFound));
+    };
+    tell(tx, cx, by, "user.unlocked", &user)?;
+    Ok(Ok(user))
+}
+
 /// Removes an account within a transaction that also ends what it is signed in with.
 pub fn delete_within(
     tx: &Tx<'_>,

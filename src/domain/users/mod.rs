@@ -9,12 +9,13 @@ use super::access::{Action, Caller, Denied, Permissions, Roles, rules};
 use super::seen::{self, Who};
 use super::throttle::{self, Counter};
 use crate::kernel::{Fault, OrgId, Timestamp, UserId};
-use crate::store::Tx;
+use crate::store::{Tx, View};
 
 pub use accounts::{
     Details, Error, NewUser, Password, delete_within, enrolled, give_password_within, list,
-    update_within,
+    unlocked_within, update_within,
 };
+pub(in crate::domain) use records::strays;
 pub use vouched::{Person, met, met_before};
 
 /// A person with an account.
@@ -79,6 +80,11 @@ pub const FIRST_DBID: u32 = 101;
 /// The user of that id.
 pub fn find(cx: &Cx<'_>, id: &UserId) -> Result<Option<User>, Fault> {
     records::get(&cx.view(), id)
+}
+
+/// Everybody in an organization, in the order of their names.
+pub(in crate::domain) fn of(view: &View<'_>, organization: &OrgId) -> Result<Vec<User>, Fault> {
+    records::of(view, organization)
 }
 
 /// What internal services are told of a person besides the account itself.

@@ -174,6 +174,18 @@ pub(super) fn of(view: &View<'_>, organization: &OrgId) -> Result<Vec<User>, Fau
     Ok(found)
 }
 
+/// How many names lead to nobody, or to somebody of another name or organization.
+pub(in crate::domain) fn strays(view: &View<'_>) -> Result<u64, Fault> {
+    let mut strays = 0;
+    view.each(&USERS_BY_NAME, |name, id| {
+        let user = view.get(&USERS, &id)?;
+        let is_home = user.is_some_and(|user| by_name(&user.organization, &user.name) == name);
+        strays += u64::from(!is_home);
+        Ok(())
+    })?;
+    Ok(strays)
+}
+
 pub(super) fn remove(tx: &Tx<'_>, user: &User) -> Result<(), Fault> {
     tx.remove(&USERS_BY_NAME, &by_name(&user.organization, &user.name))?;
     tx.remove(&USERS, &user.id)?;
