@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::domain::otp::outbox::{self, Parcel};
-use crate::domain::ports::{Answer, Bell, Channel, Courier, Message, Undelivered};
+use crate::domain::ports::{
+    Answer, Attempt, Bell, Channel, Courier, Message, Outcome, Purpose, Undelivered,
+};
 use crate::domain::{Appliance, Cx, Mark};
 use crate::kernel::{Fault, Timestamp};
 
@@ -228,8 +230,10 @@ async fn deliver(
     let noted = match courier {
         None => settled(&appliance, |cx| outbox::keep(cx, &parcel)).await,
         Some(courier) => {
-            let name = courier.name();
-            match taken(courier, parcel.message.clone()).await {
+            let (name, asks) = (courier.name(), courier.asks());
+            let outcome = taken(courier, parcel.message.clone()).await;
+            note(&appliance, asks, outcome.is_ok());
+            match outcome {
                 Ok(()) => settled(&appliance, |cx| outbox::delivered(cx, &parcel)).await,
                 Err(why) => {
                     let (courier, message) = (name, parcel.message.id.as_str());
@@ -243,6 +247,23 @@ async fn deliver(
         tracing::error!("the outbox: {fault}");
     }
     noted.is_ok()
+}
+
+/// Into the ledger of what left.
+fn note(appliance: &Appliance, asks: Option<(String, Purpose)>, is_delivered: bool) {
+    let Some((destination, purpose)) = asks else {
+        return;
+    };
+    appliance.egress().note(Attempt {
+        at: appliance.own_context().now,
+        destination,
+        purpose,
+        outcome: if is_delivered {
+            Outcome::Delivered
+        } else {
+            Outcome::Undelivered
+        },
+    });
 }
 
 /// What the courier says, also when it says nothing in time or breaks.

@@ -1,0 +1,167 @@
+//! Backups by the clock: when the next one is due, made, verified, and the oldest removed.
+//!
+//! What is due follows from the files themselves, so that a restart changes nothing.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::{
+    ENDING, Listed, Made, Outcome, Padlock, Unlock, create, keep_outcome, list, new_file, read_key,
+    read_passphrase, remove_unfinished, scratch_bytes, scratch_space, verify_until,
+};
+use crate::config::{BackupKey, Config};
+use crate::domain::Appliance;
+use crate::kernel::Timestamp;
+use crate::upkeep::{Error, Site, files, storage};
+
+/// Makes one as the configuration says if one is due, verifies it, and removes the oldest beyond those that are kept.
+/// How many were removed. It ends soon, and without a result, when it `is_over`.
+pub fn make_if_due(
+    on: &Appliance,
+    site: &Site,
+    is_over: &AtomicBool,
+) -> Result<Option<(Made, usize)>, Error> {
+    let (config, now) = (&site.config, on.own_context().now);
+    let made = match due_in(config, now) {
+        Ok(Some(Duration::ZERO)) => make_and_verify(on, site, now, is_over),
+        Ok(_) => return Ok(None),
+        Err(error) => Err(error),
+    };
+    // Whoever ends us learned nothing about the backup.
+    if made.is_err() && is_over.load(Ordering::SeqCst) {
+        return made.map(Some);
+    }
+    let outcome = Outcome {
+        at: now.to_millis().to_string(),
+        file: made
+            .as_ref()
+            .map(|(made, _)| made.file.clone())
+            .unwrap_or_default(),
+        bytes: made.as_ref().ok().map(|(made, _)| made.bytes),
+        is_verified: made.is_ok(),
+        error: made.as_ref().err().map(ToString::to_string),
+    };
+    keep_outcome(config, &outcome);
+    made.map(Some)
+}
+
+/// How long until the next one is due; zero: now. `None`: nobody wants any.
+fn due_in(config: &Config, now: Timestamp) -> Result<Option<Duration>, Error> {
+    let Some(every) = config.backup.every else {
+        return Ok(None);
+    };
+    let newest = scheduled(&config.backup.folder, now)?.pop();
+    let begun = newest.and_then(|newest| begun_by(&newest, now));
+    Ok(Some(begun.map_or(Duration::ZERO, |begun| {
+        every.saturating_sub(now.since(begun))
+    })))
+}
+
+fn make_and_verify(
+    on: &Appliance,
+    site: &Site,
+    now: Timestamp,
+    is_over: &AtomicBool,
+) -> Result<(Made, usize), Error> {
+    let config = &site.config;
+    let (padlock, unlock) = locking(on, config)?;
+    let file = new_file(config, now)?;
+    let folder = &config.backup.folder;
+    remove_unfinished(folder);
+    let silent = |_| {};
+    let made = create(on, site, &file, &padlock, &silent)?;
+    let thin = || thin(folder, config.backup.keep, on.own_context().now);
+    if let Err(why) = can_be_verified(config, &file) {
+        // Nothing speaks against it, and the disk must not fill up with others like it.
+        thin()?;
+        return Err(why);
+    }
+    let verified = verify_until(is_over, config, (&file, &unlock), now, &silent);
+    if let Err(why) = verified {
+        if !is_over.load(Ordering::SeqCst) {
+            set_aside(&file).map_err(files::broke(&file))?;
+        }
+        return Err(why);
+    }
+    Ok((made, thin()?))
+}
+
+fn can_be_verified(config: &Config, file: &Path) -> Result<(), Error> {
+    let bytes = scratch_bytes(config, Some(file))?;
+    let what = format!("{} was made and not verified: that", file.display());
+    storage::has_room(&what, &scratch_space(config), bytes)
+}
+
+/// What was not found to be sound is no backup, and may be looked into. One such file is kept.
+fn set_aside(file: &Path) -> io::Result<()> {
+    let ending = format!(".{ENDING}{UNVERIFIED}");
+    for entry in fs::read_dir(file.parent().unwrap_or(Path::new(".")))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(OURS) && name.ends_with(&ending) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    fs::rename(file, files::beside(file, UNVERIFIED))?;
+    files::sync_folder(file)
+}
+
+fn locking(on: &Appliance, config: &Config) -> Result<(Padlock, Unlock), Error> {
+    Ok(match &config.backup.key {
+        BackupKey::MasterKey => {
+            let key = super::master_key(config)?;
+            (Padlock::of_master_key(), Unlock::MasterKey(key))
+        }
+        BackupKey::File(path) => {
+            let key = read_key(path)?;
+            (Padlock::of_key(key.clone()), Unlock::Key(key))
+        }
+        BackupKey::Passphrase(path) => {
+            let passphrase = read_passphrase(path)?;
+            let padlock = Padlock::of_passphrase(&passphrase, on.entropy().as_ref())?;
+            (padlock, Unlock::Passphrase(passphrase))
+        }
+    })
+}
+
+/// Those of the schedule and of `admit backup create` without a name; snapshots before an upgrade are not counted.
+///
+/// Nor is one from the future, which says that the clock was wrong, then or now: it stays, and stands for no other.
+fn scheduled(folder: &Path, now: Timestamp) -> Result<Vec<Listed>, Error> {
+    let mut all = list(folder)?;
+    all.retain(|one| begins_with(one, OURS) && begun_by(one, now).is_some());
+    all.sort_by_key(|one| begun_by(one, now));
+    Ok(all)
+}
+
+/// When it was begun, if that was before `now`.
+pub(in crate::upkeep) fn begun_by(one: &Listed, now: Timestamp) -> Option<Timestamp> {
+    let begun = one.begun_at.parse().ok();
+    begun.filter(|begun| *begun <= now)
+}
+
+fn thin(folder: &Path, keep: usize, now: Timestamp) -> Result<usize, Error> {
+    remove_oldest(scheduled(folder, now)?, keep)
+}
+
+/// Removes the oldest, until so many are left.
+pub(in crate::upkeep) fn remove_oldest(mut all: Vec<Listed>, keep: usize) -> Result<usize, Error> {
+    all.truncate(all.len().saturating_sub(keep));
+    for one in &all {
+        fs::remove_file(&one.file)
+            .map_err(|error| Error::Refused(format!("{}: {error}", one.file.display())))?;
+    }
+    Ok(all.len())
+}
+
+pub(in crate::upkeep) fn begins_with(one: &Listed, what: &str) -> bool {
+    let name = one.file.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(what))
+}
+
+const OURS: &str = "admit-";
+const UNVERIFIED: &str = ".unverified";

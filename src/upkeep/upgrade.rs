@@ -1,0 +1,172 @@
+//! From one version of the program to the next: a copy of the store is kept before a newer version changes it, and the
+//! change can be tried beforehand.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::backup::{self, Key, Maker, Padlock, Reading, Unlock, counted, record_key};
+use super::restore::copy_store;
+use super::{Error, Teller, files};
+use crate::config::Config;
+use crate::crypto::seal::RecordKey;
+use crate::kernel::{Entropy, Fault, Timestamp};
+use crate::store::dump::{self, Damage, Unchanged};
+use crate::store::{self, Change, Disk, Lock, OpenError, RealDisk, Store};
+
+/// Keeps a copy of a store that another version of the program had open last, locked with the master key.
+///
+/// Without one, records are not stepped forward. A version that leaves them as they are goes on without: a full disk
+/// must not keep the appliance from starting.
+pub fn keep_copy(
+    config: &Config,
+    master_key: &Key,
+    (entropy, now): (&dyn Entropy, Timestamp),
+    change: &Change,
+    store: &Unchanged<'_>,
+) -> Result<(), Fault> {
+    let kept = snapshot(config, master_key, (entropy, now), change, store);
+    let (why, is_needed) = match (kept, change) {
+        (Ok(file), _) => {
+            tracing::info!(
+                "this version of the program has the store for the first time: a copy from before is in {}; `admit restore` puts it back",
+                file.display()
+            );
+            return Ok(());
+        }
+        (Err(error), Change::Schema { .. }) => (error, true),
+        (Err(error), Change::Program { .. }) => (error, false),
+    };
+    if is_needed {
+        return Err(Fault::unavailable(format!(
+            "the store is to be stepped forward, and the copy that is kept before could not be made: {why}. Nothing was changed"
+        )));
+    }
+    tracing::warn!("no copy of the store was kept before this version's first change: {why}");
+    Ok(())
+}
+
+fn snapshot(
+    config: &Config,
+    master_key: &Key,
+    (entropy, now): (&dyn Entropy, Timestamp),
+    change: &Change,
+    store: &Unchanged<'_>,
+) -> Result<PathBuf, Error> {
+    let what = match change {
+        Change::Schema { to, .. } => format!("{BEFORE}schema-{to}"),
+        Change::Program { .. } => format!("{BEFORE}{}", env!("CARGO_PKG_VERSION")),
+    };
+    let folder = config.data.join(FOLDER);
+    files::make_private(&folder).map_err(files::broke(&folder))?;
+    backup::remove_unfinished(&folder);
+    let file = backup::named(&folder, &what, now);
+    let maker = Maker {
+        config,
+        master_key,
+        entropy,
+        now: &|| now,
+        tell: &|_| {},
+    };
+    maker.make(
+        &file,
+        &Padlock::of_master_key(),
+        Damage::Refuse,
+        &|out, how| store.dump(out, how),
+    )?;
+    let mut all = backup::list(&folder)?;
+    all.retain(|one| backup::begins_with(one, BEFORE) && backup::begun_by(one, now).is_some());
+    backup::remove_oldest(all, KEPT)?;
+    Ok(file)
+}
+
+/// What came of a trial.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rehearsed {
+    /// What was to be done, in words; nothing where the store is as this version wants it.
+    pub change: Option<String>,
+    /// How many records there are behind it.
+    pub records: u64,
+    /// How many of each table.
+    pub tables: Vec<(String, u64)>,
+}
+
+/// Steps a copy of the store forward, verifies all of it, and removes it again. The store itself is left as it is.
+pub fn rehearse(
+    config: &Config,
+    from: Option<(&Path, &Unlock)>,
+    now: Timestamp,
+    tell: Teller<'_>,
+) -> Result<Rehearsed, Error> {
+    let scratch = backup::scratch(config, from.map(|(file, _)| file))?;
+    let key = if let Some((file, unlock)) = from {
+        let mut reading = Reading::open(file, unlock)?;
+        let key = record_key(&reading.master_key(unlock)?)?;
+        let told = |done| tell(counted("records copied", done));
+        dump::load(&mut reading, scratch.path(), &key, false, &told)
+            .map_err(|error| backup::unusable(file, error))?;
+        key
+    } else {
+        copied(config, scratch.path())?
+    };
+    let change = std::sync::Mutex::new(None);
+    let note = |due: &Change, _: &Unchanged<'_>| {
+        if let Ok(mut change) = change.lock() {
+            *change = Some(words(due));
+        }
+        Ok(())
+    };
+    let world = (Arc::new(RealDisk) as Arc<dyn Disk>, now);
+    let lock = Lock::take(scratch.path());
+    let site = store::Site {
+        data_dir: scratch.path(),
+        witness: None,
+        accepts_older: false,
+    };
+    let store = lock.and_then(|lock| Store::open_keeping(lock, site, key, world, &note));
+    let store = store.map_err(|error| Error::Refused(error.to_string()))?;
+    let tables = store.check()?;
+    drop(store);
+    Ok(Rehearsed {
+        change: change.into_inner().unwrap_or_default(),
+        records: tables.iter().map(|(_, count)| count).sum(),
+        tables,
+    })
+}
+
+/// Copies the store of an appliance that nobody serves; what its records are checked with.
+fn copied(config: &Config, to: &Path) -> Result<RecordKey, Error> {
+    let data = &config.data;
+    let shown = data.display();
+    if !data.join("store.marker").exists() {
+        return Err(Error::Refused(format!("there is no appliance in {shown}")));
+    }
+    let held = Lock::take(data);
+    if let Err(OpenError::InUse(_)) = held {
+        return Err(Error::Refused(format!(
+            "a server has the store in {shown} open: stop it first, or try on a backup of it with --from FILE"
+        )));
+    }
+    let _held = held.map_err(|error| Fault::internal("the store").because(error))?;
+    copy_store(data, to).map_err(files::broke(data))?;
+    Ok(record_key(&backup::master_key(config)?)?)
+}
+
+fn words(change: &Change) -> String {
+    match change {
+        Change::Schema { from, to } => {
+            format!("the records step forward from schema {from} to {to}")
+        }
+        Change::Program { from } if from.is_empty() => {
+            "an earlier version had the store last; its records stay as they are".to_owned()
+        }
+        Change::Program { from } => {
+            format!("version {from} had the store last; its records stay as they are")
+        }
+    }
+}
+
+const FOLDER: &str = "backups";
+const BEFORE: &str = "before-";
+const KEPT: usize = 3;

@@ -1,0 +1,86 @@
+//! Another version's store: a copy from before is kept and is the way back, and a trial changes nothing.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{bytes_below, done, refused};
+use crate::tour::Serving;
+
+/// Says that an older version had the store last.
+fn age(data: &Path) {
+    let marker = data.join("store.marker");
+    let mut text: Value = serde_json::from_slice(&fs::read(&marker).unwrap()).unwrap();
+    text["program"] = "0.0.9".into();
+    fs::write(&marker, text.to_string()).unwrap();
+}
+
+fn kept(data: &Path) -> Vec<String> {
+    let entries = fs::read_dir(data.join("backups")).into_iter().flatten();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_copy_is_kept_before_another_version_writes_and_three_of_them_stay() {
+    let folder = TempDir::new().unwrap();
+    let (folder, data) = (folder.path(), folder.path().join("admit-data"));
+    done(folder, &["init"]);
+    done(folder, &["user", "list"]);
+    assert_eq!(kept(&data), [""; 0], "the same version");
+    for _ in 0..5 {
+        age(&data);
+        done(folder, &["user", "list"]);
+    }
+    let kept = kept(&data);
+    assert_eq!(kept.len(), 3, "{kept:?}");
+    let prefix = format!("before-{}-", env!("CARGO_PKG_VERSION"));
+    assert!(
+        kept.iter().all(|name| name.starts_with(&prefix)),
+        "{kept:?}"
+    );
+    let file = format!("admit-data/backups/{}", kept[2]);
+    done(folder, &["backup", "verify", &file]);
+    let key = ["--master-key-file", "admit-data/master.key"];
+    done(
+        folder,
+        &[&["restore", &file, "--data", "back"][..], &key].concat(),
+    );
+    let list = |data: &str| done(folder, &["user", "list", "--data", data]);
+    assert_eq!(list("back"), list("admit-data"));
+}
+
+#[test]
+fn a_trial_upgrade_leaves_every_byte_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let (folder, data) = (folder.path(), folder.path().join("admit-data"));
+    done(folder, &["init"]);
+    done(folder, &["backup", "create", "x.admit"]);
+    age(&data);
+    let before = bytes_below(&data);
+    let said = done(folder, &["upgrade", "--dry-run"]);
+    assert!(said.contains("version 0.0.9 had the store last"), "{said}");
+    assert!(before == bytes_below(&data), "something was changed");
+    let said = done(folder, &["upgrade"]);
+    assert!(said.contains("The way back: `admit restore`"), "{said}");
+    assert_eq!(kept(&data).len(), 1);
+    let said = done(folder, &["upgrade"]);
+    assert!(said.contains("nothing changes"), "{said}");
+    done(folder, &["upgrade", "--dry-run", "--from", "x.admit"]);
+}
+
+#[test]
+fn a_store_that_is_served_is_tried_by_a_backup_of_it() {
+    let serving = Serving::start();
+    let folder = serving.folder();
+    let why = refused(folder, &["upgrade", "--dry-run"]);
+    assert!(why.contains("--from FILE"), "{why}");
+    done(folder, &["backup", "create", "x.admit"]);
+    let said = done(folder, &["upgrade", "--dry-run", "--from", "x.admit"]);
+    assert!(said.contains("the store was left as it is"), "{said}");
+}
