@@ -114,13 +114,18 @@ fn every_setting_has_its_row() {
             continue;
         };
         let name = marked.trim_start_matches('#');
-        let variable = format!("ADMIT_{section}_{name}").to_uppercase();
+        let path: Vec<&str> = [section.as_str(), name]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect();
+        let variable = format!("ADMIT_{}", path.join("_")).to_uppercase();
         let default = if marked.starts_with("##") {
             "–".to_owned()
         } else {
             format!("`{value}`")
         };
-        let row = format!("| `{section}.{name}` | {default} | `{variable}` | ");
+        let path = path.join(".");
+        let row = format!("| `{path}` | {default} | `{variable}` | ");
         assert!(readme.contains(&row), "the README lacks {row}");
         settings += 1;
     }

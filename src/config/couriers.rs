@@ -181,6 +181,7 @@ pub(super) struct SmtpDraft {
     pub user: Option<String>,
     pub password: Option<Secret<String>>,
     pub password_file: Option<PathBuf>,
+    pub password_credential: Option<String>,
     pub from: Option<String>,
     pub authority: Option<PathBuf>,
     pub timeout: Option<Duration>,
@@ -194,6 +195,9 @@ pub(super) struct GatewayDraft {
     pub headers: Vec<(String, Secret<String>)>,
     pub authorization: Option<Secret<String>>,
     pub authorization_file: Option<PathBuf>,
+    pub authorization_credential: Option<String>,
+    pub headers_file: Option<PathBuf>,
+    pub headers_credential: Option<String>,
     pub content_type: ContentType,
     pub body: Option<String>,
     pub authority: Option<PathBuf>,
@@ -273,23 +277,30 @@ impl Check<'_> {
 
     fn smtp(&mut self) -> Option<Smtp> {
         let asked = &self.draft.couriers.smtp;
-        let password = self.secret(
-            ("smtp.password", asked.password.as_ref()),
-            ("smtp.password_file", asked.password_file.as_deref()),
-        );
-        let has_password = asked.password.is_some() || asked.password_file.is_some();
-        if asked.user.is_some() && !has_password && self.is_missing("smtp.password") {
+        let password = self.secret(&Kept {
+            value: ("smtp.password", asked.password.as_ref()),
+            file: ("smtp.password_file", asked.password_file.as_deref()),
+            credential: (
+                "smtp.password_credential",
+                asked.password_credential.as_deref(),
+            ),
+        });
+        let ways = [
+            ("smtp.password", asked.password.is_some()),
+            ("smtp.password_file", asked.password_file.is_some()),
+            (
+                "smtp.password_credential",
+                asked.password_credential.is_some(),
+            ),
+        ];
+        let set = ways.iter().find(|(_, is_set)| *is_set);
+        if asked.user.is_some() && set.is_none() && self.is_missing("smtp.password") {
             self.say(
                 "smtp.user",
-                "needs smtp.password or smtp.password_file as well",
+                "needs smtp.password, smtp.password_file or smtp.password_credential as well",
             );
         }
-        if has_password && self.is_missing("smtp.user") {
-            let set = if asked.password.is_some() {
-                "smtp.password"
-            } else {
-                "smtp.password_file"
-            };
+        if let Some((set, _)) = set.filter(|_| self.is_missing("smtp.user")) {
             self.say(set, "needs smtp.user as well");
         }
         let host = asked.host.as_ref()?;
@@ -316,13 +327,18 @@ impl Check<'_> {
 
     fn gateway(&mut self) -> Option<Gateway> {
         let asked = &self.draft.couriers.gateway;
-        let authorization = self.secret(
-            ("gateway.authorization", asked.authorization.as_ref()),
-            (
+        let authorization = self.secret(&Kept {
+            value: ("gateway.authorization", asked.authorization.as_ref()),
+            file: (
                 "gateway.authorization_file",
                 asked.authorization_file.as_deref(),
             ),
-        );
+            credential: (
+                "gateway.authorization_credential",
+                asked.authorization_credential.as_deref(),
+            ),
+        });
+        let headers = self.headers();
         let url = asked.url.as_ref()?;
         let body = match (asked.method, &asked.body) {
             (Method::Get, body) => {
@@ -338,7 +354,7 @@ impl Check<'_> {
             (Method::Post | Method::Put, None) => usual_body(asked.content_type).to_owned(),
         };
         self.template(url, &body);
-        if authorization.is_some() && is_named(&asked.headers, "authorization") {
+        if authorization.is_some() && is_named(&headers, "authorization") {
             self.say(
                 "gateway.headers",
                 "names Authorization, which another setting of [gateway] sets",
@@ -353,7 +369,7 @@ impl Check<'_> {
         Some(Gateway {
             url: url.clone(),
             method: asked.method,
-            headers: asked.headers.clone(),
+            headers,
             authorization,
             content_type: asked.content_type,
             body,
@@ -393,31 +409,107 @@ impl Check<'_> {
         }
     }
 
-    /// A secret that is written down here, or in a file of its own.
-    fn secret(
-        &mut self,
-        (key, value): (&'static str, Option<&Secret<String>>),
-        (file_key, file): (&'static str, Option<&Path>),
-    ) -> Option<Secret<String>> {
-        let Some(file) = file else {
-            return value.cloned();
+    /// A secret that is written down here, in a file of its own, or handed over by systemd.
+    fn secret(&mut self, kept: &Kept<'_, Secret<String>>) -> Option<Secret<String>> {
+        match self.kept(kept)? {
+            Found::Here(secret) => Some(secret.clone()),
+            Found::InFile(key, text) => {
+                let line = text.expose().trim_end_matches(['\r', '\n']);
+                if is_secret(line) {
+                    return Some(Secret::new(line.to_owned()));
+                }
+                self.say(key, "the file must hold one line of text");
+                None
+            }
+        }
+    }
+
+    /// Headers that are written down here, or one a line in a file, because some of them are passwords.
+    fn headers(&mut self) -> Vec<(String, Secret<String>)> {
+        let asked = &self.draft.couriers.gateway;
+        let listed = (!asked.headers.is_empty()).then_some(&asked.headers);
+        let kept = Kept {
+            value: ("gateway.headers", listed),
+            file: ("gateway.headers_file", asked.headers_file.as_deref()),
+            credential: (
+                "gateway.headers_credential",
+                asked.headers_credential.as_deref(),
+            ),
         };
-        if value.is_some() {
-            self.say(file_key, format!("cannot be set together with {key}"));
+        match self.kept(&kept) {
+            None => Vec::new(),
+            Some(Found::Here(headers)) => headers.clone(),
+            Some(Found::InFile(key, text)) => {
+                let lines = text.expose().lines().filter(|line| !line.trim().is_empty());
+                let headers: Option<Vec<_>> = lines.map(header).collect();
+                if headers.is_none() {
+                    self.say(
+                        key,
+                        "the file must hold headers such as `X-Account: 42`, one a line, none of which frames the request",
+                    );
+                }
+                headers.unwrap_or_default()
+            }
+        }
+    }
+
+    /// What one of three settings says, or the file it names; only one of them may be set.
+    fn kept<'v, T>(&mut self, kept: &Kept<'v, T>) -> Option<Found<'v, T>> {
+        let (key, value) = kept.value;
+        let (file_key, file) = kept.file;
+        let (credential_key, credential) = kept.credential;
+        let set = [
+            (key, value.is_some()),
+            (file_key, file.is_some()),
+            (credential_key, credential.is_some()),
+        ];
+        let mut set = set.iter().filter(|(_, is_set)| *is_set);
+        if let (Some((first, _)), Some((second, _))) = (set.next(), set.next()) {
+            self.say(second, format!("cannot be set together with {first}"));
             return None;
         }
-        match read_secret(file, self.credentials) {
-            Ok(secret) => Some(secret),
+        if let Some(value) = value {
+            return Some(Found::Here(value));
+        }
+        let (key, path) = match (file, credential) {
+            (Some(file), _) => (file_key, file.to_owned()),
+            (None, Some(name)) => {
+                let Some(folder) = self.credentials else {
+                    self.say(credential_key, NO_CREDENTIALS);
+                    return None;
+                };
+                (credential_key, folder.join(name))
+            }
+            (None, None) => return None,
+        };
+        match read_private(&path, self.credentials) {
+            Ok(text) => Some(Found::InFile(key, text)),
             Err(what) => {
-                self.say(file_key, what);
+                self.say(key, what);
                 None
             }
         }
     }
 }
 
-/// The one line of a file that nobody else may read. What systemd hands over has its own permissions.
-fn read_secret(file: &Path, credentials: Option<&Path>) -> Result<Secret<String>, String> {
+/// The three settings that may hold one secret.
+struct Kept<'v, T> {
+    value: (&'static str, Option<&'v T>),
+    file: (&'static str, Option<&'v Path>),
+    credential: (&'static str, Option<&'v str>),
+}
+
+/// Where the one that is set leads.
+enum Found<'v, T> {
+    Here(&'v T),
+    InFile(&'static str, Secret<String>),
+}
+
+/// Why a credential cannot be used by a program that systemd did not start.
+pub(super) const NO_CREDENTIALS: &str = "needs systemd's CREDENTIALS_DIRECTORY, which is not set";
+
+/// The text of a file that nobody else may read. What systemd hands over has its own permissions.
+fn read_private(file: &Path, credentials: Option<&Path>) -> Result<Secret<String>, String> {
     let shown = file.display();
     let failed = |error: std::io::Error| format!("{shown} cannot be read: {error}");
     let facts = fs::metadata(file).map_err(failed)?;
@@ -431,12 +523,7 @@ fn read_secret(file: &Path, credentials: Option<&Path>) -> Result<Secret<String>
     if facts.len() > LONGEST_SECRET {
         return Err(format!("{shown} is too long for a secret"));
     }
-    let text = Secret::new(fs::read_to_string(file).map_err(failed)?);
-    let line = text.expose().trim_end_matches(['\r', '\n']);
-    if !is_secret(line) {
-        return Err(format!("{shown} must hold one line of text"));
-    }
-    Ok(Secret::new(line.to_owned()))
+    Ok(Secret::new(fs::read_to_string(file).map_err(failed)?))
 }
 
 /// Whether a text can be a password or the value of a header.

@@ -43,6 +43,12 @@ impl File<'_> {
         problems: &mut Vec<Problem>,
     ) {
         let name = section.get_ref().as_ref();
+        if let Some(known) = find("", name) {
+            let place = self.at(Some(&value.span()), Some(bare(name)));
+            let set = known.set(draft, &raw(value.get_ref()), place.clone());
+            problems.extend(set.err().map(|refusal| Problem::new(place, refusal)));
+            return;
+        }
         let place = || self.at(Some(&section.span()), Some(bare(name)));
         if !sections().any(|known| known == name) {
             problems.push(Problem::new(place(), unknown_section(name)));
@@ -88,7 +94,7 @@ fn unknown_section(name: &str) -> String {
     let homeless = KEYS.iter().find(|key| key.parts().1 == name);
     let meant = homeless
         .map(|key| key.path)
-        .or_else(|| nearest(name, sections()));
+        .or_else(|| nearest(name, sections().chain(above_all())));
     match meant {
         Some(meant) => format!("is not a section; did you mean \"{meant}\"?"),
         None => format!(
@@ -98,6 +104,12 @@ fn unknown_section(name: &str) -> String {
     }
 }
 
+/// The settings that belong to no section.
+fn above_all() -> impl Iterator<Item = &'static str> {
+    let alone = KEYS.iter().filter(|key| key.parts().0.is_empty());
+    alone.map(|key| key.path)
+}
+
 fn unknown_key(section: &str, name: &str) -> String {
     let here = || {
         KEYS.iter()
@@ -105,6 +117,9 @@ fn unknown_key(section: &str, name: &str) -> String {
             .filter(|(of, _)| *of == section)
             .map(|(_, name)| name)
     };
+    if find("", name).is_some() {
+        return "belongs to no section: put the line above the first one".to_owned();
+    }
     let elsewhere = KEYS.iter().find(|key| key.parts().1 == name);
     let meant = elsewhere
         .map(|key| key.path)

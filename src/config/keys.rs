@@ -4,13 +4,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::iter;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::backup::BackupDraft;
 use super::couriers::{self, CONTENT_TYPES, COURIERS, CourierDraft, METHODS, SMTP_TLS};
 use super::problem::{Place, nearest};
-use super::{Config, Format, Level};
+use super::{Config, Format, Level, TlsVersion};
 use crate::kernel::{BaseUrl, Secret};
 
 /// One setting.
@@ -70,14 +72,23 @@ pub(super) struct Draft {
     pub config: Config,
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
+    pub key_credential: Option<String>,
     pub master_key: Option<PathBuf>,
     pub credential: Option<String>,
     pub couriers: CourierDraft,
+    pub backup: BackupDraft,
     /// The place that had the last word on each setting.
     pub places: BTreeMap<&'static str, Place>,
     /// Settings whose value was refused: nothing more is to be said about them.
     pub refused: Vec<&'static str>,
+    /// The file that was read, if any.
+    pub file: Option<PathBuf>,
+    /// What was written, but for secrets.
+    pub written: BTreeMap<&'static str, Raw>,
 }
+
+/// Settings that belong to no section.
+const ABOVE_ALL: (&str, &str) = ("", "");
 
 /// Sections in the order of the example, and what each is about.
 const SECTIONS: &[(&str, &str)] = &[
@@ -119,12 +130,23 @@ const SECTIONS: &[(&str, &str)] = &[
         "upstreams",
         "Which contact centers may be asked, and how long for an answer.",
     ),
+    (
+        "backup",
+        "Backups made while the appliance serves, and where those without a name go.",
+    ),
     ("limits", "How much is taken on at once."),
+    ("metrics", "Who may read the figures at /metrics."),
     ("log", "What is written to the log."),
 ];
 
 /// Every setting there is.
 pub(super) const KEYS: &[Key] = &[
+    Key {
+        path: "offline",
+        shown: Shown::Default("false"),
+        kind: Kind::Flag(|draft, value| draft.config.offline = value),
+        doc: "Open no connection to anybody: no upstream is asked, and no courier that sends can be chosen. It stands above all sections.",
+    },
     Key {
         path: "server.listen",
         shown: Shown::Default("\"127.0.0.1:8443\""),
@@ -168,6 +190,21 @@ pub(super) const KEYS: &[Key] = &[
         doc: "Its private key, in PEM. Set both or neither.",
     },
     Key {
+        path: "tls.minimum_version",
+        shown: Shown::Default("\"1.2\""),
+        kind: Kind::Word(
+            || names(&TLS_VERSIONS),
+            |draft, word| choose(&TLS_VERSIONS, word, &mut draft.config.oldest_tls),
+        ),
+        doc: "The oldest version of TLS that is spoken: 1.2, or 1.3 where no client is older than 2018 or so.",
+    },
+    Key {
+        path: "tls.key_credential",
+        shown: Shown::Example("\"admit-tls-key\""),
+        kind: Kind::Credential(|draft, value| draft.key_credential = Some(value)),
+        doc: "The systemd credential that holds the private key instead (LoadCredential=).",
+    },
+    Key {
         path: "store.data",
         shown: Shown::Default("\"./admit-data\""),
         kind: Kind::Path(|draft, value| draft.config.data = value),
@@ -184,6 +221,12 @@ pub(super) const KEYS: &[Key] = &[
         shown: Shown::Example("\"admit-master-key\""),
         kind: Kind::Credential(|draft, value| draft.credential = Some(value)),
         doc: "The systemd credential that holds the key instead (LoadCredential=). It must exist before the first start.",
+    },
+    Key {
+        path: "store.witness",
+        shown: Shown::Example("\"/var/lib/admit/data.witness\""),
+        kind: Kind::Path(|draft, value| draft.config.witness = Some(value)),
+        doc: "The file that notices when an older copy of the data folder is put back; keep it out of copies. Unset: beside the data folder, with .witness after its name.",
     },
     Key {
         path: "tickets.default_ttl_seconds",
@@ -530,6 +573,14 @@ pub(super) const KEYS: &[Key] = &[
         doc: "The file that holds the password instead; nobody else may read it.",
     },
     Key {
+        path: "smtp.password_credential",
+        shown: Shown::Example("\"admit-smtp-password\""),
+        kind: Kind::Credential(|draft, value| {
+            draft.couriers.smtp.password_credential = Some(value);
+        }),
+        doc: "The systemd credential that holds the password instead (LoadCredential=).",
+    },
+    Key {
         path: "smtp.from",
         shown: Shown::Example("\"codes@example.org\""),
         kind: Kind::Text(
@@ -587,6 +638,20 @@ pub(super) const KEYS: &[Key] = &[
         doc: "Headers to send, such as \"X-Account: 42\".",
     },
     Key {
+        path: "gateway.headers_file",
+        shown: Shown::Example("\"/etc/admit/gateway.headers\""),
+        kind: Kind::Path(|draft, value| draft.couriers.gateway.headers_file = Some(value)),
+        doc: "The file that holds the headers instead, one a line; nobody else may read it.",
+    },
+    Key {
+        path: "gateway.headers_credential",
+        shown: Shown::Example("\"admit-gateway-headers\""),
+        kind: Kind::Credential(|draft, value| {
+            draft.couriers.gateway.headers_credential = Some(value);
+        }),
+        doc: "The systemd credential that holds the headers instead, one a line (LoadCredential=).",
+    },
+    Key {
         path: "gateway.authorization",
         shown: Shown::Example("\"Bearer secret\""),
         kind: Kind::Secret(|draft, text| {
@@ -599,6 +664,14 @@ pub(super) const KEYS: &[Key] = &[
         shown: Shown::Example("\"/etc/admit/gateway.authorization\""),
         kind: Kind::Path(|draft, value| draft.couriers.gateway.authorization_file = Some(value)),
         doc: "The file that holds that value instead; nobody else may read it.",
+    },
+    Key {
+        path: "gateway.authorization_credential",
+        shown: Shown::Example("\"admit-gateway-authorization\""),
+        kind: Kind::Credential(|draft, value| {
+            draft.couriers.gateway.authorization_credential = Some(value);
+        }),
+        doc: "The systemd credential that holds that value instead (LoadCredential=).",
     },
     Key {
         path: "gateway.content_type",
@@ -667,6 +740,46 @@ pub(super) const KEYS: &[Key] = &[
         doc: "How long one answer may take.",
     },
     Key {
+        path: "backup.every_hours",
+        shown: Shown::Example("24"),
+        kind: Kind::Count(1, 8_760, |draft, value| {
+            draft.backup.every = Some(HOUR * value);
+        }),
+        doc: "How often a backup is made and verified. Unset: only when you ask for one.",
+    },
+    Key {
+        path: "backup.folder",
+        shown: Shown::Example("\"/var/backups/admit\""),
+        kind: Kind::Path(|draft, value| draft.backup.folder = Some(value)),
+        doc: "Where backups stand; another disk is safer. Unset: backups in the data folder.",
+    },
+    Key {
+        path: "backup.keep",
+        shown: Shown::Default("14"),
+        kind: Kind::Count(1, 10_000, |draft, value| {
+            draft.backup.keep = usize::try_from(value).ok();
+        }),
+        doc: "How many backups are kept; the oldest ones beyond that are removed.",
+    },
+    Key {
+        path: "backup.passphrase_file",
+        shown: Shown::Example("\"/etc/admit/backup.passphrase\""),
+        kind: Kind::Path(|draft, value| draft.backup.passphrase_file = Some(value)),
+        doc: "The file of the passphrase that locks them; it is all a new machine needs. Unset: they are locked with the master key.",
+    },
+    Key {
+        path: "backup.key_file",
+        shown: Shown::Example("\"/etc/admit/backup.key\""),
+        kind: Kind::Path(|draft, value| draft.backup.key_file = Some(value)),
+        doc: "The file of a key that locks them instead: 64 hexadecimal digits.",
+    },
+    Key {
+        path: "backup.key_credential",
+        shown: Shown::Example("\"admit-backup-key\""),
+        kind: Kind::Credential(|draft, value| draft.backup.key_credential = Some(value)),
+        doc: "The systemd credential that holds such a key (LoadCredential=).",
+    },
+    Key {
         path: "limits.connections",
         shown: Shown::Default("16384"),
         kind: Kind::Count(1, 1_000_000, |draft, value| {
@@ -687,6 +800,21 @@ pub(super) const KEYS: &[Key] = &[
         shown: Shown::Default("10"),
         kind: Kind::Seconds(0, 600, |draft, value| draft.config.limits.drain = value),
         doc: "How long requests under way may still take when the appliance stops.",
+    },
+    Key {
+        path: "metrics.allow_from",
+        shown: Shown::Default("[\"127.0.0.0/8\", \"::1\"]"),
+        kind: Kind::Texts(
+            "a list of IP addresses and networks such as 10.0.0.0/8",
+            |draft, texts| {
+                each(
+                    texts,
+                    |text| text.parse().ok(),
+                    &mut draft.config.metrics_for,
+                )
+            },
+        ),
+        doc: "Addresses and networks that may read /metrics; to all others there is nothing at that path.",
     },
     Key {
         path: "log.level",
@@ -718,6 +846,8 @@ const LEVELS: [(&str, Level); 5] = [
     ("debug", Level::Debug),
     ("trace", Level::Trace),
 ];
+const TLS_VERSIONS: [(&str, TlsVersion); 2] =
+    [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
 const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("json", Format::Json)];
 
 impl Key {
@@ -788,12 +918,28 @@ impl Key {
             return Err(self.refusal(raw));
         }
         draft.places.insert(self.path, place);
+        if !self.is_secret() {
+            draft.written.insert(self.path, raw.clone());
+        }
         Ok(())
+    }
+
+    /// The value it has when nobody sets it, as the file would say it.
+    pub(super) fn usual(&self) -> Option<&'static str> {
+        match self.shown {
+            Shown::Default(value) => Some(value),
+            Shown::Example(_) => None,
+        }
+    }
+
+    /// Whether its value is never repeated.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret(_) | Kind::Headers(_))
     }
 
     fn refusal(&self, raw: &Raw) -> String {
         let expected = self.expected();
-        if matches!(self.kind, Kind::Secret(_) | Kind::Headers(_)) {
+        if self.is_secret() {
             return format!("must be {expected}");
         }
         let mut said = format!("must be {expected}, not {}", raw.shown());
@@ -955,7 +1101,7 @@ impl Raw {
         fits.then(|| text.to_owned())
     }
 
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         match self {
             Self::Text(text) => format!("{text:?}"),
             Self::Whole(number) => number.to_string(),
@@ -977,8 +1123,10 @@ pub(super) fn sections() -> impl Iterator<Item = &'static str> {
 /// The annotated example: every setting, commented out.
 pub fn example() -> String {
     let mut text = String::from(EXAMPLE_HEAD);
-    for (section, about) in SECTIONS {
-        let _ = write!(text, "\n[{section}]\n# {about}\n");
+    for (section, about) in iter::once(&ABOVE_ALL).chain(SECTIONS) {
+        if !section.is_empty() {
+            let _ = write!(text, "\n[{section}]\n# {about}\n");
+        }
         for key in KEYS.iter().filter(|key| key.parts().0 == *section) {
             let (mark, value) = match key.shown {
                 Shown::Default(value) => ("#", value),

@@ -3,14 +3,15 @@
 //! Every problem is found before any is reported, so that an operator mends a file once.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::keys::{Draft, KEYS, Key};
+use super::keys::{Draft, KEYS, Key, Raw};
 use super::problem::{Place, Problem, nearest};
-use super::{Config, MASTER_KEY, MasterKeySource, Problems, Tls, couriers, file};
+use super::{Config, Courier, MASTER_KEY, MasterKeySource, Problems, Tls, backup, couriers, file};
 
 /// What the command line says.
 #[derive(Debug, Clone, Default)]
@@ -34,22 +35,30 @@ pub fn load(
     overrides: Overrides,
     env: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, Problems> {
+    drafted(overrides, env).map(|draft| draft.config)
+}
+
+/// The same, with what was written and where.
+pub(super) fn drafted(
+    overrides: Overrides,
+    env: impl Iterator<Item = (String, String)>,
+) -> Result<Draft, Problems> {
     let env: BTreeMap<String, String> = env.collect();
     let mut draft = Draft::default();
     let mut problems = Vec::new();
     let named = env.get(FILE).filter(|path| !path.is_empty());
     if let Some(path) = overrides.config.or_else(|| named.map(PathBuf::from)) {
         problems.append(&mut read(&path, &mut draft));
+        draft.file = Some(path);
     }
     problems.append(&mut read_environment(&env, &mut draft));
     if let Some(data) = overrides.data {
+        ordered(&mut draft, "store.data", "--data", &data.display());
         draft.config.data = data;
     }
     if let Some(listen) = overrides.listen {
+        ordered(&mut draft, "server.listen", "--listen", &listen);
         draft.config.listen = listen;
-        draft
-            .places
-            .insert("server.listen", Place::Option("--listen"));
     }
     problems.append(&mut contradictions(&draft));
     let credentials = env.get(CREDENTIALS).map(Path::new);
@@ -57,12 +66,24 @@ pub fn load(
         Ok(source) => draft.config.master_key = source,
         Err(problem) => problems.push(problem),
     }
+    match tls_key(&draft, credentials) {
+        Ok(Some(path)) => draft.key = Some(path),
+        Ok(None) => {}
+        Err(problem) => problems.push(problem),
+    }
     draft.config.couriers = couriers::settle(&draft, credentials, &mut problems);
+    draft.config.backup = backup::settle(&draft, credentials, &mut problems);
     Problems::none_of(problems)?;
-    if let (Some(certificate), Some(key)) = (draft.certificate, draft.key) {
+    if let (Some(certificate), Some(key)) = (draft.certificate.clone(), draft.key.clone()) {
         draft.config.tls = Tls::Files { certificate, key };
     }
-    Ok(draft.config)
+    Ok(draft)
+}
+
+/// The command line said this.
+fn ordered(draft: &mut Draft, key: &'static str, option: &'static str, value: &dyn Display) {
+    draft.places.insert(key, Place::Option(option));
+    draft.written.insert(key, Raw::Text(value.to_string()));
 }
 
 fn read(path: &Path, draft: &mut Draft) -> Vec<Problem> {
@@ -133,10 +154,12 @@ fn contradictions(draft: &Draft) -> Vec<Problem> {
         let what = "is longer than a key signs by signing.rotate_days".to_owned();
         problems.push(problem(draft, "signing.publish_hours", what));
     }
-    let alone = match (&draft.certificate, &draft.key) {
-        (Some(_), None) => Some(("tls.certificate", "tls.key")),
-        (None, Some(_)) => Some(("tls.key", "tls.certificate")),
-        (Some(_), Some(_)) | (None, None) => None,
+    let has_key = draft.key.is_some() || draft.key_credential.is_some();
+    let alone = match (draft.certificate.is_some(), has_key) {
+        (true, false) => Some(("tls.certificate", "tls.key")),
+        (false, true) if draft.key.is_none() => Some(("tls.key_credential", "tls.certificate")),
+        (false, true) => Some(("tls.key", "tls.certificate")),
+        (true, true) | (false, false) => None,
     };
     let alone = alone.filter(|(_, missing)| !draft.refused.contains(missing));
     problems.extend(alone.map(|(set, missing)| {
@@ -146,10 +169,34 @@ fn contradictions(draft: &Draft) -> Vec<Problem> {
             format!("needs {missing} as well: set both or neither"),
         )
     }));
+    if draft.config.offline {
+        problems.extend(reaches_out(draft));
+    }
     if draft.config.plain_http && !draft.config.listen.ip().is_loopback() {
         let listen = draft.config.listen;
         let what = format!("must be a loopback address when server.plain_http is on, not {listen}");
         problems.push(problem(draft, "server.listen", what));
+    }
+    problems
+}
+
+/// Settings that ask for a connection, of an appliance that is to open none.
+fn reaches_out(draft: &Draft) -> Vec<Problem> {
+    let sends = |courier| matches!(courier, Courier::Smtp | Courier::Gateway);
+    let chosen = &draft.couriers;
+    let couriers = [
+        ("codes.sms", chosen.sms),
+        ("codes.voice", chosen.voice),
+        ("codes.email", chosen.email),
+    ];
+    let mut problems = Vec::new();
+    for (key, _) in couriers.iter().filter(|(_, courier)| sends(*courier)) {
+        let what = "sends to somebody outside, and offline is on: choose outbox or spool";
+        problems.push(problem(draft, key, what.to_owned()));
+    }
+    if !draft.config.upstreams.origins.is_empty() {
+        let what = "would be asked, and offline is on: take one of the two out";
+        problems.push(problem(draft, "upstreams.origins", what.to_owned()));
     }
     problems
 }
@@ -188,6 +235,17 @@ pub(super) fn problem(draft: &Draft, key: &'static str, what: String) -> Problem
     )
 }
 
+/// The file systemd hands the certificate's key over in, if it does.
+fn tls_key(draft: &Draft, credentials: Option<&Path>) -> Result<Option<PathBuf>, Problem> {
+    let refuse = |what: &str| Err(problem(draft, "tls.key_credential", what.to_owned()));
+    match (&draft.key_credential, &draft.key, credentials) {
+        (None, _, _) => Ok(None),
+        (Some(_), Some(_), _) => refuse("cannot be set together with tls.key"),
+        (Some(_), None, None) => refuse(couriers::NO_CREDENTIALS),
+        (Some(name), None, Some(folder)) => Ok(Some(folder.join(name))),
+    }
+}
+
 fn master_key(draft: &Draft, credentials: Option<&Path>) -> Result<MasterKeySource, Problem> {
     let refuse = |what: &str| {
         Err(problem(
@@ -200,7 +258,7 @@ fn master_key(draft: &Draft, credentials: Option<&Path>) -> Result<MasterKeySour
         (None, Some(path), _) => Ok(MasterKeySource::File(path.clone())),
         (None, None, _) => Ok(MasterKeySource::File(draft.config.data.join(MASTER_KEY))),
         (Some(_), Some(_), _) => refuse("cannot be set together with store.master_key"),
-        (Some(_), None, None) => refuse("needs systemd's CREDENTIALS_DIRECTORY, which is not set"),
+        (Some(_), None, None) => refuse(couriers::NO_CREDENTIALS),
         (Some(name), None, Some(folder)) => Ok(MasterKeySource::Credential(folder.join(name))),
     }
 }
@@ -311,11 +369,17 @@ mod tests {
 
     #[test]
     fn what_the_annotated_example_suggests_is_accepted() {
-        // Of two ways to say one thing the example shows both, and of files it shows none that is there.
+        // Of several ways to say one thing the example shows all, and of files it shows none that is there.
         let others = [
             "master_key_credential",
+            "key_credential",
             "password_file",
+            "password_credential",
             "authorization_file",
+            "authorization_credential",
+            "headers_file",
+            "headers_credential",
+            "passphrase_file",
         ];
         let text = others
             .iter()
@@ -600,7 +664,13 @@ mod tests {
             ("[sevrer]\nlisten = 1", "1:2: sevrer: is not a section; did you mean \"server\"?".into()),
             ("listen = \"127.0.0.1:1\"", "1:1: listen: is not a section; did you mean \"server.listen\"?".into()),
             ("[server]\ndata = \"x\"", "2:1: server.data: is not a setting; did you mean \"store.data\"?".into()),
-            ("[colours]\n", "1:2: colours: is not a section; there are server, tls, store, tickets, tokens, signing, sessions, passwords, codes, spool, smtp, gateway, keys, upstreams, limits, log".into()),
+            ("ofline = true", "1:1: ofline: is not a section; did you mean \"offline\"?".into()),
+            ("offline = 1", "1:11: offline: must be true or false, not 1".into()),
+            ("[log]\noffline = true", "2:1: log.offline: belongs to no section: put the line above the first one".into()),
+            ("offline = true\n[codes]\nsms = \"gateway\"\n[gateway]\nurl = \"https://g.example\"", "3:7: codes.sms: sends to somebody outside, and offline is on: choose outbox or spool".into()),
+            ("offline = true\n[upstreams]\norigins = [\"https://127.0.0.1:9443\"]", "3:11: upstreams.origins: would be asked, and offline is on: take one of the two out".into()),
+            ("[tls]\nminimum_version = \"1.1\"", "2:19: tls.minimum_version: must be one of 1.2, 1.3, not \"1.1\"; did you mean \"1.2\"?".into()),
+            ("[colours]\n", "1:2: colours: is not a section; there are server, tls, store, tickets, tokens, signing, sessions, passwords, codes, spool, smtp, gateway, keys, upstreams, backup, limits, metrics, log".into()),
             ("[log]\ncolour = true", "2:1: log.colour: is not a setting; [log] has level, format".into()),
             ("[log]\n\"a\\nb\" = true", "2:1: log.\"a\\nb\": is not a setting; [log] has level, format".into()),
             ("log = \"info\"", "1:1: log: must be a section: [log]".into()),
@@ -653,7 +723,7 @@ mod tests {
             ("[smtp]\nport = 0", "2:8: smtp.port: must be a whole number from 1 to 65535, not 0".into()),
             ("[smtp]\ntls = \"ssl\"", "2:7: smtp.tls: must be one of starttls, implicit, none, not \"ssl\"".into()),
             ("[smtp]\nfrom = \"Codes <c@example.org>\"", "2:8: smtp.from: must be an e-mail address such as codes@example.org, not \"Codes <c@example.org>\"".into()),
-            ("[smtp]\nuser = \"u\"", "2:8: smtp.user: needs smtp.password or smtp.password_file as well".into()),
+            ("[smtp]\nuser = \"u\"", "2:8: smtp.user: needs smtp.password, smtp.password_file or smtp.password_credential as well".into()),
             ("[smtp]\npassword = \"hunter2\"", "2:12: smtp.password: needs smtp.user as well".into()),
             ("[smtp]\npassword = \"hunter\\n2\"", "2:12: smtp.password: must be text on one line".into()),
             ("[smtp]\nuser = \"u\"\npassword = \"p\"\npassword_file = \"f\"", "4:17: smtp.password_file: cannot be set together with smtp.password".into()),
@@ -773,7 +843,10 @@ mod tests {
         for content in ["", "\n", "a\nb\n", "a\tb"] {
             set(0o600, content);
             let said = folder.load(&text, &[]).unwrap_err();
-            assert!(said.contains("secret must hold one line of text"), "{said}");
+            assert!(
+                said.contains("the file must hold one line of text"),
+                "{said}"
+            );
         }
     }
 

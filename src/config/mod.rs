@@ -7,15 +7,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::policy::Policy;
-use crate::kernel::BaseUrl;
+use crate::kernel::{AddressRange, BaseUrl};
 
+mod backup;
 mod couriers;
+mod effective;
 mod file;
 mod keys;
 mod load;
 mod problem;
 
+pub use backup::{Backup, BackupKey};
 pub use couriers::{ContentType, Courier, Couriers, Gateway, Method, Smtp, SmtpTls};
+pub use effective::{Effective, Setting, Value, effective};
 pub use keys::example;
 pub use load::{Overrides, environment, load};
 pub use problem::Problems;
@@ -35,18 +39,28 @@ pub struct Config {
     pub plain_http: bool,
     /// Reverse proxies whose `X-Forwarded-For` says who calls.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Whether nobody outside is ever asked.
+    pub offline: bool,
     /// Where certificates come from.
     pub tls: Tls,
+    /// The oldest version of TLS that is spoken.
+    pub oldest_tls: TlsVersion,
     /// Where the master key is.
     pub master_key: MasterKeySource,
+    /// The file outside the data folder that says how far the store has come; unset, it stands beside the folder.
+    pub witness: Option<PathBuf>,
     /// How much is taken on at once.
     pub limits: Limits,
     /// What is written to the log.
     pub log: Log,
+    /// Who is told how the appliance does, in figures.
+    pub metrics_for: Vec<AddressRange>,
     /// Which upstreams may be asked.
     pub upstreams: Upstreams,
     /// What takes one-time codes away.
     pub couriers: Couriers,
+    /// When backups are made.
+    pub backup: Backup,
     /// What the rules let an operator decide.
     pub policy: Policy,
 }
@@ -84,6 +98,16 @@ pub enum Tls {
         /// Its private key, in PEM.
         key: PathBuf,
     },
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    #[default]
+    V1_2,
+    /// RFC 8446.
+    V1_3,
 }
 
 /// Where the master key is.
@@ -157,18 +181,36 @@ impl Default for Config {
         Self {
             master_key: MasterKeySource::File(data.join(MASTER_KEY)),
             couriers: Couriers::keeping_in(&data),
+            backup: Backup::keeping_in(&data),
             data,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8443)),
             public_url: None,
             names: Vec::new(),
             plain_http: false,
             trusted_proxies: Vec::new(),
+            offline: false,
             tls: Tls::BuiltIn,
+            oldest_tls: TlsVersion::default(),
+            witness: None,
             limits: Limits::default(),
             log: Log::default(),
+            metrics_for: AddressRange::LOOPBACK.to_vec(),
             upstreams: Upstreams::default(),
             policy: Policy::default(),
         }
+    }
+}
+
+impl Config {
+    /// Where the store's witness stands: where it was told to, or beside the data folder. The root has nothing beside it.
+    pub fn witness(&self) -> Option<PathBuf> {
+        let beside = || {
+            let data = std::path::absolute(&self.data).ok()?;
+            let mut name = data.file_name()?.to_owned();
+            name.push(".witness");
+            Some(data.with_file_name(name))
+        };
+        self.witness.clone().or_else(beside)
     }
 }
 

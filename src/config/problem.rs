@@ -71,6 +71,20 @@ impl fmt::Display for Problems {
 
 impl Error for Problems {}
 
+impl Place {
+    /// The place without the name of the setting.
+    pub(super) fn bare(&self) -> String {
+        match self {
+            Self::Spot(file, line, column, Some(_)) => format!("{file}:{line}:{column}"),
+            Self::File(_)
+            | Self::Spot(..)
+            | Self::Variable(_)
+            | Self::Option(_)
+            | Self::Default(_) => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
