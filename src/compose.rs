@@ -3,10 +3,10 @@
 //! It is written so that a start cut off at any instant can be started again: each file is whole or absent, and
 //! credentials are where the operator finds them before any record needs them.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,19 +15,21 @@ use serde_json::{Value, json};
 use crate::adapters::sms_gateway::{self, SmsGateway};
 use crate::adapters::smtp::{self, Smtp};
 use crate::adapters::spool::Spool;
-use crate::adapters::{self, NotAnAuthority, Reach};
+use crate::adapters::{self, NotAnAuthority, Outbound, Reach};
 use crate::config::{self, Config, MasterKeySource, Tls};
 use crate::crypto::seal::{Keyring, MASTER_KEY_LEN};
-use crate::domain::admin::{self, AdminCommand, Answer};
+use crate::domain::epoch::{self, Epoch};
 use crate::domain::installation::{self, Plan};
-use crate::domain::ports::{Courier, Upstreams};
+use crate::domain::ports::Courier;
 use crate::domain::{Appliance, Parts};
 use crate::jobs::{Couriers, Doorbell};
-use crate::kernel::hex;
 use crate::kernel::{BaseUrl, Clock, Entropy, Fault, Secret, SystemClock, SystemEntropy};
-use crate::store::{Disk, Lock, OpenError, RealDisk, Store};
+use crate::kernel::{files, hex};
+use crate::store::{self, Closed, Disk, Lock, OpenError, RealDisk, Store};
+use crate::upkeep::{self, Answer, Order, Report, Site, Teller, storage};
 
 /// The outside world an appliance is put into: the real one, or a test's.
+#[derive(Clone)]
 pub struct World {
     /// Where `now` comes from.
     pub clock: Arc<dyn Clock>,
@@ -92,6 +94,12 @@ pub enum Error {
     /// There has never been an appliance in the folder.
     #[error("there is no appliance in {data}: run `admit init` first", data = .0.display())]
     NeverStarted(PathBuf),
+    /// A restore did not end.
+    #[error(
+        "a restore into {data} was cut off, and what is there is not whole: run `admit restore` with the same backup again",
+        data = .0.display()
+    )]
+    Unrestored(PathBuf),
     /// What is written now would belong to somebody else than what is there.
     #[error(
         "{data} belongs to the user with id {owner}, who could not use what another one writes: run this as that user",
@@ -129,7 +137,10 @@ pub enum Error {
 
 /// Opens the appliance `config` describes, serving at `port`; an empty one is given its first facts.
 pub fn compose(config: &Config, port: u16, world: World) -> Result<Composed, Error> {
-    let appliance = open(config, port, world)?;
+    let appliance = open(config, port, world, false)?;
+    for notice in notices(&appliance) {
+        tracing::warn!("{notice}");
+    }
     let first_run = install(&appliance, config)?;
     Ok(Composed {
         appliance: Arc::new(appliance),
@@ -137,28 +148,99 @@ pub fn compose(config: &Config, port: u16, world: World) -> Result<Composed, Err
     })
 }
 
-/// Carries a command of the operator out on an appliance that nobody serves. There must be one.
-pub fn carry_out(config: &Config, world: World, command: &AdminCommand) -> Result<Answer, Error> {
-    let appliance = reopen(config, world)?;
-    let cx = appliance.own_context();
-    let answer = Answer::of(admin::execute(&cx, command.clone()));
-    appliance.store().durable(cx.awaited()).wait()?;
-    Ok(answer)
+/// An appliance that nobody serves, held for the orders of its operator.
+pub struct Stopped {
+    appliance: Appliance,
+    site: Site,
 }
 
-fn reopen(config: &Config, world: World) -> Result<Appliance, Error> {
+impl Stopped {
+    /// Opens it. There must be one.
+    pub fn open(config: &Config, world: World) -> Result<Self, Error> {
+        Ok(Self {
+            appliance: reopen(config, world, false)?,
+            site: Site {
+                config: config.clone(),
+                serving_since: None,
+            },
+        })
+    }
+
+    /// Carries an order out.
+    pub fn carry_out(&self, order: &Order, tell: Teller<'_>) -> Answer {
+        upkeep::execute(&self.appliance, &self.site, order.clone(), tell)
+    }
+}
+
+/// Takes a store that is refused, because a newer one is missing, for what it is. Returns whether anything was to be
+/// accepted: a store that opens stays as it is, unless everything from before shall end `anyway`.
+pub fn accept_older(config: &Config, world: &World, anyway: bool) -> Result<bool, Error> {
+    if !anyway {
+        match reopen(config, world.clone(), false) {
+            Err(Error::Store(
+                OpenError::Stale { .. } | OpenError::Another { .. } | OpenError::EndLost { .. },
+            )) => {}
+            opened => return opened.map(|_| false),
+        }
+    }
+    reopen(config, world.clone(), true).map(|_| true)
+}
+
+/// What the operator should hear at this start: of opening the store, and for some days of an epoch.
+fn notices(appliance: &Appliance) -> Vec<String> {
+    let mut notices = appliance.store().notices().to_vec();
+    let now = appliance.own_context().now;
+    let epoch = appliance.epoch().filter(|epoch| epoch.is_recent(now));
+    notices.extend(epoch.map(Epoch::words));
+    notices
+}
+
+/// Carries an order about the store out on one that nobody serves; it may be damaged so that no appliance opens on it.
+pub fn look(
+    config: &Config,
+    world: &World,
+    order: &storage::Order,
+    tell: Teller<'_>,
+) -> Result<Answer, Error> {
     let data = &config.data;
-    let never = || Error::NeverStarted(data.clone());
+    ours(data)?;
+    let lock = Lock::take(data)?;
+    let master_key = master_key(config, world.entropy.as_ref())?;
+    let keyring = Keyring::derive(&master_key)?;
+    let store = Closed::open(lock, data, keyring.records().clone())?;
+    let from = (world.entropy.as_ref(), world.clock.now());
+    let report = storage::execute_closed(&store, (config, &master_key), from, order, tell);
+    Ok(upkeep::answer(report.map(Report::Store)))
+}
+
+/// There must be data, and they must be those of whoever runs this.
+fn ours(data: &Path) -> Result<(), Error> {
+    refuse_cut_off(data)?;
     let marker = data.join("store.marker");
     if !marker.try_exists().map_err(at(&marker))? {
-        return Err(never());
+        return Err(Error::NeverStarted(data.to_owned()));
     }
+    owned(data)
+}
+
+fn owned(data: &Path) -> Result<(), Error> {
     let owner = fs::metadata(data).map_err(at(data))?.uid();
     if owner != rustix::process::geteuid().as_raw() {
-        let data = data.clone();
+        let data = data.to_owned();
         return Err(Error::NotOwner { data, owner });
     }
-    let appliance = open(config, config.listen.port(), world)?;
+    Ok(())
+}
+
+fn reopen(config: &Config, world: World, accepts_older: bool) -> Result<Appliance, Error> {
+    let data = &config.data;
+    let never = || Error::NeverStarted(data.clone());
+    ours(data)?;
+    let appliance = open(config, config.listen.port(), world, accepts_older)?;
+    for notice in notices(&appliance) {
+        // A command has no log.
+        let _ = writeln!(io::stderr(), "admit: {notice}");
+    }
     if installation::is_done(&appliance)? {
         Ok(appliance)
     } else {
@@ -166,7 +248,15 @@ fn reopen(config: &Config, world: World) -> Result<Appliance, Error> {
     }
 }
 
-fn open(config: &Config, port: u16, world: World) -> Result<Appliance, Error> {
+/// Half of a restored appliance must not be taken for an empty one.
+fn refuse_cut_off(data: &Path) -> Result<(), Error> {
+    if upkeep::restore::is_cut_off(data) {
+        return Err(Error::Unrestored(data.to_owned()));
+    }
+    Ok(())
+}
+
+fn open(config: &Config, port: u16, world: World, accepts_older: bool) -> Result<Appliance, Error> {
     let World {
         clock,
         entropy,
@@ -174,13 +264,29 @@ fn open(config: &Config, port: u16, world: World) -> Result<Appliance, Error> {
     } = world;
     let data = &config.data;
     create_private(data)?;
+    owned(data)?;
+    tighten(data)?;
     // Before the key is looked for: two first starts at once must not each draw one.
     let lock = Lock::take(data)?;
-    let keyring = Keyring::derive(&master_key(config, entropy.as_ref())?)?;
+    refuse_cut_off(data)?;
+    let witness = config.witness();
+    let site = store::Site {
+        data_dir: data,
+        witness: witness.as_deref(),
+        accepts_older,
+    };
+    site.check()?;
+    let master_key = master_key(config, entropy.as_ref())?;
+    let keyring = Keyring::derive(&master_key)?;
+    let now = clock.now();
     let records = keyring.records().clone();
-    let store = Store::open_locked(lock, data, records, disk, clock.now())?;
+    let from = (entropy.as_ref(), now);
+    let store = Store::open_keeping(lock, site, records, (disk, now), &|change, store| {
+        upkeep::upgrade::keep_copy(config, &master_key, from, change, store)
+    })?;
     let base = base(config, port)?;
     let policy = config.policy.clone();
+    let outbound = outbound(config)?;
     let parts = Parts {
         store,
         clock,
@@ -189,13 +295,19 @@ fn open(config: &Config, port: u16, world: World) -> Result<Appliance, Error> {
         policy,
         base,
         issuer: config.public_url.clone(),
-        upstreams: upstreams(config)?,
+        upstreams: adapters::upstreams_by(&outbound),
+        egress: Arc::clone(outbound.ledger()),
         bell: Arc::new(Doorbell::default()),
     };
-    Ok(Appliance::open(parts)?)
+    let mut appliance = Appliance::open(parts)?;
+    epoch::take_back(&mut appliance)?;
+    Ok(appliance)
 }
 
-fn upstreams(config: &Config) -> Result<Upstreams, Error> {
+fn outbound(config: &Config) -> Result<Arc<Outbound>, Error> {
+    if config.offline {
+        return Ok(Arc::new(Outbound::closed()));
+    }
     let given = &config.upstreams;
     let read = |path: &PathBuf| fs::read(path).map_err(at(path));
     let reach = Reach {
@@ -203,10 +315,11 @@ fn upstreams(config: &Config) -> Result<Upstreams, Error> {
         authority_pem: given.authority.as_ref().map(read).transpose()?,
         timeout: given.timeout,
     };
-    adapters::upstreams(&reach).map_err(|cause| Error::Authority {
+    let opened = Outbound::open(&reach).map_err(|cause| Error::Authority {
         path: given.authority.clone().unwrap_or_default(),
         cause,
-    })
+    })?;
+    Ok(Arc::new(opened))
 }
 
 /// What takes one-time codes away, as the configuration chooses for each channel.
@@ -285,6 +398,35 @@ fn unusable(setting: &'static str, error: &impl ToString) -> Error {
     Error::Setting { setting, words }
 }
 
+/// Settings whose files or values cannot be used, each with why. It changes nothing.
+pub fn unusable_settings(config: &Config) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    let mut note = |setting: &'static str, outcome: Result<(), Error>| match outcome {
+        Ok(()) => {}
+        Err(Error::Setting { setting, words }) => found.push((setting, words)),
+        Err(error) => found.push((setting, error.to_string())),
+    };
+    note("upstreams.authority", outbound(config).map(drop));
+    let chosen = &config.couriers;
+    if let Some(server) = &chosen.smtp {
+        note("smtp.authority", mail_courier(server).map(drop));
+    }
+    if let Some(gateway) = &chosen.gateway {
+        note("gateway.authority", gateway_courier(gateway).map(drop));
+    }
+    match &config.master_key {
+        MasterKeySource::Credential(path) => {
+            note("store.master_key_credential", read_key(path).map(drop));
+        }
+        MasterKeySource::File(path) if path.exists() => {
+            note("store.master_key", read_key(path).map(drop));
+        }
+        // The first start makes it.
+        MasterKeySource::File(_) => {}
+    }
+    found
+}
+
 /// Certificates to trust besides the system's. A file without any would be trusted for nothing, unnoticed.
 fn authority(setting: &'static str, path: Option<&Path>) -> Result<Option<Vec<u8>>, Error> {
     let Some(path) = path else {
@@ -302,7 +444,10 @@ fn authority(setting: &'static str, path: Option<&Path>) -> Result<Option<Vec<u8
 impl Error {
     /// Whether the command was refused, and nothing is broken.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::NeverStarted(_) | Self::NotOwner { .. })
+        matches!(
+            self,
+            Self::NeverStarted(_) | Self::NotOwner { .. } | Self::Unrestored(_)
+        )
     }
 
     /// Whether another process has the folder, perhaps only for a moment.
@@ -425,10 +570,30 @@ fn master_key(
 }
 
 fn read_key(path: &Path) -> Result<Secret<[u8; MASTER_KEY_LEN]>, Error> {
-    let text = Secret::new(fs::read_to_string(path).map_err(at(path))?);
+    let text = fs::read_to_string(path).map_err(|cause| {
+        use io::ErrorKind::{InvalidData, IsADirectory};
+        if matches!(cause.kind(), InvalidData | IsADirectory) {
+            return Error::KeyUnreadable(path.to_owned());
+        }
+        at(path)(cause)
+    });
+    let text = Secret::new(text?);
     let key = hex::decode(text.expose().trim_end_matches('\n'));
     key.map(Secret::new)
         .ok_or_else(|| Error::KeyUnreadable(path.to_owned()))
+}
+
+/// Others on this machine could put other files in the place of ours, or read what is not a secret and nobody's business.
+fn tighten(data: &Path) -> Result<(), Error> {
+    let mode = fs::metadata(data).map_err(at(data))?.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        fs::set_permissions(data, Permissions::from_mode(0o700)).map_err(at(data))?;
+        tracing::warn!(
+            "others on this machine could get into {} (mode {mode:o}): from now on only its owner can (mode 700)",
+            data.display()
+        );
+    }
+    Ok(())
 }
 
 fn create_private(dir: &Path) -> Result<(), Error> {
@@ -439,27 +604,8 @@ fn create_private(dir: &Path) -> Result<(), Error> {
         .map_err(at(dir))
 }
 
-/// Writes a file that is whole or absent, readable by its owner alone, and durable when this returns.
 fn write_private(path: &Path, text: &str) -> Result<(), Error> {
-    let unfinished = path.with_extension("unfinished");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)
-        .map_err(at(&unfinished))?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(at(&unfinished))?;
-    fs::rename(&unfinished, path).map_err(at(path))?;
-    let dir = path
-        .parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(at(dir))
+    files::write_private(path, text.as_bytes()).map_err(at(path))
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> Error {

@@ -17,11 +17,6 @@ pub use outbound::{NotAnAuthority, Outbound, Reach};
 use crate::domain::ports::Upstreams;
 
 /// Genesys Cloud, Talkdesk and NICE CXone, as far as the operator lets them be reached.
-pub fn upstreams(reach: &Reach) -> Result<Upstreams, NotAnAuthority> {
-    Ok(upstreams_by(&Arc::new(Outbound::open(reach)?)))
-}
-
-/// The same by a way out that somebody else looks at, too.
 pub fn upstreams_by(outbound: &Arc<Outbound>) -> Upstreams {
     Upstreams {
         genesys: Arc::new(genesys::Genesys::new(Arc::clone(outbound))),

@@ -5,12 +5,10 @@
 //! resolved once for a connection, by us, and what it leads to is what is connected to, so that no second look can lead
 //! elsewhere (DNS rebinding). Every attempt is counted.
 
-use std::collections::VecDeque;
 use std::error::Error as _;
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -22,8 +20,10 @@ use reqwest::header::{
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Method, Response, Url, retry};
 
-use crate::domain::ports::{Answer, Failure, GENESYS_ENVIRONMENTS};
-use crate::kernel::{BaseUrl, Clock as _, Secret, SystemClock, Timestamp};
+use crate::domain::ports::{
+    Answer, Attempt, Failure, GENESYS_ENVIRONMENTS, Ledger, Outcome, Purpose,
+};
+use crate::kernel::{BaseUrl, Clock as _, Secret, SystemClock};
 
 /// What the operator decided about upstreams.
 #[derive(Debug, Clone)]
@@ -65,7 +65,9 @@ pub struct Outbound {
     authority: Vec<Certificate>,
     timeout: Duration,
     lookup: Arc<Lookup>,
-    ledger: Ledger,
+    ledger: Arc<Ledger>,
+    /// Nobody is asked, whoever it is.
+    closed: bool,
 }
 
 /// The system's certificates take a while to read, and most appliances ask nobody.
@@ -114,6 +116,23 @@ impl Outbound {
         Self::resolving(reach, Arc::new(lookup))
     }
 
+    /// Asks nobody, ever: for an appliance that is to stay alone.
+    pub fn closed() -> Self {
+        let nowhere = |_| -> Answer<'static, io::Result<Vec<IpAddr>>> {
+            Box::pin(async { Err(io::ErrorKind::NetworkUnreachable.into()) })
+        };
+        Self {
+            guard: Guard::new(&[]),
+            vendors: Lazy::new(),
+            listed: Lazy::new(),
+            authority: Vec::new(),
+            timeout: Duration::from_secs(1),
+            lookup: Arc::new(nowhere),
+            ledger: Arc::default(),
+            closed: true,
+        }
+    }
+
     /// The same with another way from names to addresses.
     pub fn resolving(reach: &Reach, lookup: Arc<Lookup>) -> Result<Self, NotAnAuthority> {
         let pem = reach.authority_pem.as_deref();
@@ -124,24 +143,36 @@ impl Outbound {
             authority: pem.map(authority).transpose()?.unwrap_or_default(),
             timeout: reach.timeout,
             lookup,
-            ledger: Ledger::default(),
+            ledger: Arc::default(),
+            closed: false,
         })
     }
 
     /// What was asked of whom.
-    pub fn ledger(&self) -> &Ledger {
+    pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
     }
 
     /// Asks once. Whatever the status, an answer is `Ok`.
     pub(super) async fn ask(&self, ask: Ask<'_>) -> Result<Reply, Failure> {
-        let (mut url, way) = match self.guard.judge(ask.vendor, &ask.url) {
+        let judged = if self.closed {
+            Err("this appliance works offline and asks nobody; its operator can change that".into())
+        } else {
+            self.guard.judge(ask.vendor, &ask.url)
+        };
+        let (mut url, way) = match judged {
             Ok(judged) => judged,
             Err(why) => {
                 tracing::warn!("an upstream is not asked: {why}");
+                self.note(
+                    ask.vendor,
+                    Url::parse(&ask.url).ok().as_ref(),
+                    Outcome::Withheld,
+                );
                 return Err(Failure::Forbidden(why));
             }
         };
+        let asked_at = url.clone();
         if !ask.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&ask.query);
         }
@@ -156,8 +187,19 @@ impl Outbound {
         };
         let took = begun.elapsed().as_millis();
         tracing::info!(%host, %outcome, took, "asked an upstream");
-        self.ledger.note(host, outcome);
+        self.note(ask.vendor, Some(&asked_at), outcome);
         asked
+    }
+
+    fn note(&self, vendor: Vendor, url: Option<&Url>, outcome: Outcome) {
+        let host = url.and_then(Url::host_str).unwrap_or("unreadable");
+        let port = url.and_then(Url::port_or_known_default).unwrap_or(0);
+        self.ledger.note(Attempt {
+            at: SystemClock.now(),
+            destination: format!("{host}:{port}"),
+            purpose: vendor.purpose(),
+            outcome,
+        });
     }
 
     async fn answered(&self, url: Url, way: Way, ask: &Ask<'_>) -> Result<Reply, Failure> {
@@ -366,6 +408,14 @@ fn origin(url: &Url) -> (String, String, Option<u16>) {
 }
 
 impl Vendor {
+    fn purpose(self) -> Purpose {
+        match self {
+            Self::Genesys => Purpose::Genesys,
+            Self::Talkdesk => Purpose::Talkdesk,
+            Self::Nice => Purpose::Nice,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Genesys => "Genesys Cloud",
@@ -499,81 +549,6 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         _ => a & 0xe000 == 0x2000,
     }
 }
-
-/// Every attempt to ask somebody outside, the latest of them one by one.
-#[derive(Default)]
-pub struct Ledger(Mutex<Kept>);
-
-#[derive(Default)]
-struct Kept {
-    count: u64,
-    latest: VecDeque<Attempt>,
-}
-
-/// One of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// Who was asked.
-    pub host: String,
-    /// When it was over.
-    pub at: Timestamp,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-/// What comes of asking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// An answer with this status.
-    Status(u16),
-    /// It was asked, and no answer came.
-    Unanswered,
-    /// No connection was made.
-    Unreachable,
-    /// Its name leads where nobody may be asked, and nothing was sent there.
-    Refused,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status(status) => write!(f, "{status}"),
-            Self::Unanswered => f.write_str("unanswered"),
-            Self::Unreachable => f.write_str("unreachable"),
-            Self::Refused => f.write_str("refused"),
-        }
-    }
-}
-
-impl Ledger {
-    /// How many there were.
-    pub fn count(&self) -> u64 {
-        self.kept(|kept| kept.count)
-    }
-
-    /// The latest, oldest first.
-    pub fn latest(&self) -> Vec<Attempt> {
-        self.kept(|kept| kept.latest.iter().cloned().collect())
-    }
-
-    fn note(&self, host: String, outcome: Outcome) {
-        let at = SystemClock.now();
-        self.kept(|kept| {
-            kept.count += 1;
-            if kept.latest.len() >= LATEST {
-                kept.latest.pop_front();
-            }
-            kept.latest.push_back(Attempt { host, at, outcome });
-        });
-    }
-
-    fn kept<T>(&self, look: impl FnOnce(&mut Kept) -> T) -> T {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// How many attempts are remembered one by one.
-const LATEST: usize = 500;
 
 #[cfg(test)]
 mod tests {
@@ -922,21 +897,23 @@ mod tests {
             assert_eq!((outbound.ledger().count(), latest.len()), (1, 1));
             let [one] = latest.as_slice() else { panic!() };
             assert_eq!(
-                (one.host.as_str(), one.outcome),
-                ("acme.talkdeskid.com", Outcome::Refused)
+                (one.destination.as_str(), one.outcome),
+                ("acme.talkdeskid.com:443", Outcome::Refused)
             );
         }
     }
 
-    #[test]
-    fn the_ledger_counts_on_when_it_forgets_the_oldest() {
-        let ledger = Ledger::default();
-        for number in 0..LATEST + 10 {
-            ledger.note(number.to_string(), Outcome::Status(200));
-        }
-        assert_eq!(ledger.count(), LATEST as u64 + 10);
-        let latest = ledger.latest();
-        assert_eq!(latest.len(), LATEST);
-        assert_eq!(latest.first().map(|one| one.host.as_str()), Some("10"));
+    #[tokio::test]
+    async fn a_closed_way_out_looks_nothing_up_and_says_so() {
+        let outbound = Outbound::closed();
+        let asked = outbound
+            .ask(ask("https://acme.talkdeskid.com/oauth/token"))
+            .await;
+        let Err(Failure::Forbidden(why)) = asked else {
+            panic!("it was asked")
+        };
+        assert!(why.contains("works offline"), "{why}");
+        let ledger = outbound.ledger();
+        assert_eq!((ledger.count(), ledger.latest().len()), (0, 1));
     }
 }

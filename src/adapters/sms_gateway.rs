@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, Url};
 use tokio::time::timeout;
 
 use super::http_client::{self, NoAnswer};
-use crate::domain::ports::{Answer, Channel, Courier, Message, Undelivered};
+use crate::domain::ports::{Answer, Channel, Courier, Message, Purpose, Undelivered};
 use crate::kernel::Secret;
 use crate::render::messages;
 
@@ -106,6 +106,15 @@ impl SmsGateway {
 impl Courier for SmsGateway {
     fn name(&self) -> &'static str {
         "gateway"
+    }
+
+    fn asks(&self) -> Option<(String, Purpose)> {
+        // Placeholders stand in the query only.
+        let url = Url::parse(&self.url).ok();
+        let url = url.as_ref();
+        let host = url.and_then(Url::host_str).unwrap_or("unreadable");
+        let port = url.and_then(Url::port_or_known_default).unwrap_or(0);
+        Some((format!("{host}:{port}"), Purpose::Gateway))
     }
 
     fn deliver<'a>(&'a self, message: &'a Message) -> Answer<'a, Result<(), Undelivered>> {

@@ -15,7 +15,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message as Mail};
 use tokio::time::timeout;
 
-use crate::domain::ports::{Answer, Channel, Courier, Message, Undelivered};
+use crate::domain::ports::{Answer, Channel, Courier, Message, Purpose, Undelivered};
 use crate::kernel::Secret;
 use crate::render::messages;
 
@@ -177,6 +177,11 @@ impl Smtp {
 impl Courier for Smtp {
     fn name(&self) -> &'static str {
         "smtp"
+    }
+
+    fn asks(&self) -> Option<(String, Purpose)> {
+        let Account { host, port, .. } = &self.account;
+        Some((format!("{host}:{port}"), Purpose::Smtp))
     }
 
     fn deliver<'a>(&'a self, message: &'a Message) -> Answer<'a, Result<(), Undelivered>> {

@@ -2,10 +2,10 @@
 //!
 //! A file is whole or absent and is named by its message, so trying again replaces it. Nothing here removes one.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::domain::ports::{Answer, Channel, Courier, Message, Undelivered};
+use crate::kernel::files;
 use crate::render::messages;
 
 /// A folder of messages.
@@ -37,9 +38,9 @@ impl Spool {
                 is_final: true,
             });
         };
-        let folder = self.folder.clone();
-        let text = content(message);
-        let written = spawn_blocking(move || write_whole(&folder, &name, &text));
+        // Whoever takes messages away looks for `.json`, which an unfinished one is not.
+        let (path, text) = (self.folder.join(name), content(message));
+        let written = spawn_blocking(move || files::write_private(&path, text.as_bytes()));
         match timeout(LIMIT, written).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(cause))) => Err(again(format!("the spool cannot be written: {cause}"))),
@@ -92,21 +93,6 @@ fn content(message: &Message) -> String {
         members.insert("subject".into(), subject.into());
     }
     format!("{members:#}\n")
-}
-
-fn write_whole(folder: &Path, name: &str, text: &str) -> io::Result<()> {
-    // Whoever takes messages away looks for `.json`.
-    let unfinished = folder.join(format!("{name}.unfinished"));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, folder.join(name))?;
-    File::open(folder)?.sync_all()
 }
 
 /// How long a disk may take.

@@ -10,6 +10,7 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::{Method, Response, StatusCode};
 use tokio::time::Instant;
 
+use super::ops::metrics;
 use super::pulse::UnderWay;
 use crate::kernel::RequestId;
 
@@ -66,6 +67,8 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        let took = self.since.elapsed();
+        metrics::request(self.method, self.route, self.status, took);
         tracing::info!(
             request = self.request.as_str(),
             peer = %self.peer,
@@ -74,7 +77,7 @@ impl Drop for Entry {
             // As nginx writes it: the client was gone before there was an answer.
             status = self.status.map_or(499, |status| status.as_u16()),
             bytes = self.bytes,
-            ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "request"
         );
     }

@@ -3,6 +3,7 @@
 //! `run` alone reads the clock, catches a panic, waits for durability, logs a fault and writes a problem, so there is
 //! no middleware to remember: what a route needs is in its body.
 
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -264,6 +265,11 @@ impl Call {
     /// The name and password of the user whose Basic header this is; nothing in it is form-encoded.
     pub(super) fn user_basic(&self) -> Result<ClientProof, Problem> {
         credentials::user_basic(self.authorization()?)
+    }
+
+    /// Whoever asks, as a trusted proxy says or as the connection has it.
+    pub(super) fn peer(&self) -> IpAddr {
+        self.arrival.peer
     }
 
     /// Whether whoever asks would rather read a page.

@@ -16,7 +16,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::admission::House;
@@ -42,7 +42,7 @@ impl Connection {
         let handshake = timeout(self.house.limits.handshake, handshake);
         let shaken = tokio::select! {
             shaken = handshake => shaken,
-            () = left(&mut self.leaving) => return,
+            () = long_left(&mut self.leaving) => return,
         };
         let Ok(Ok(stream)) = shaken else {
             return;
@@ -133,6 +133,12 @@ async fn left(leaving: &mut watch::Receiver<bool>) {
     let _ = leaving.wait_for(|leaving| *leaving).await;
 }
 
+/// The same, and whoever was greeting us then has had time to finish: their request is answered, not cut off.
+async fn long_left(leaving: &mut watch::Receiver<bool>) {
+    left(leaving).await;
+    sleep(GREETED).await;
+}
+
 fn http1_builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
@@ -179,6 +185,7 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, limits: &Limit
     let _ = timeout(FAREWELL, farewell).await;
 }
 
+const GREETED: Duration = Duration::from_millis(500);
 const FAREWELL: Duration = Duration::from_secs(2);
 const HYPER_LEAST_BUFFER: usize = 8 * 1024;
 /// A whole body of the largest kind, and what is drained of one that is too large.

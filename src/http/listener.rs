@@ -3,9 +3,12 @@
 //! Running out of files must neither end it nor make it spin; a flood must not take the room of those already in.
 
 use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -37,6 +40,43 @@ pub struct Settings {
     pub drain: Duration,
 }
 
+/// The sockets connections arrive at.
+#[derive(Debug)]
+pub struct Listeners {
+    all: Vec<TcpListener>,
+    /// Which is asked first the next time: none waits behind a busy one.
+    first: AtomicUsize,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(one: TcpListener) -> Self {
+        Self::from(vec![one])
+    }
+}
+
+impl From<Vec<TcpListener>> for Listeners {
+    fn from(all: Vec<TcpListener>) -> Self {
+        let first = AtomicUsize::new(0);
+        Self { all, first }
+    }
+}
+
+impl Listeners {
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|context| {
+            let first = self.first.fetch_add(1, Ordering::Relaxed);
+            let turn = self.all.iter().cycle().skip(first % self.all.len().max(1));
+            for listener in turn.take(self.all.len()) {
+                if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                    return Poll::Ready(accepted);
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Served {
@@ -44,10 +84,10 @@ pub struct Served {
     pub cut: usize,
 }
 
-/// Serves `routes` on `listener`, encrypted when `tls` is given, until `shutdown` ends; then lets requests under way
+/// Serves `routes` on `listeners`, encrypted when `tls` is given, until `shutdown` ends; then lets requests under way
 /// finish.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     tls: Option<Arc<ServerConfig>>,
     routes: Routes,
     settings: Settings,
@@ -76,7 +116,7 @@ pub async fn serve(
         leaving,
         connections: JoinSet::new(),
     };
-    hall.receive(listener, shutdown).await;
+    hall.receive(listeners.into(), shutdown).await;
     let _ = leave.send(true);
     Served {
         cut: hall.empty(drain).await,
@@ -92,7 +132,7 @@ struct Hall {
 }
 
 impl Hall {
-    async fn receive(&mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    async fn receive(&mut self, listeners: Listeners, shutdown: impl Future<Output = ()>) {
         let mut reserve = Reserve::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -100,9 +140,9 @@ impl Hall {
                 biased;
                 () = &mut shutdown => return,
                 Some(_) = self.connections.join_next() => {}
-                accepted = listener.accept() => match accepted {
+                accepted = listeners.accept() => match accepted {
                     Ok((stream, peer)) => self.seat(stream, peer),
-                    Err(error) => reserve.endure(&listener, &error).await,
+                    Err(error) => reserve.endure(&listeners, &error).await,
                 }
             }
         }
@@ -154,7 +194,7 @@ impl Reserve {
 
     /// Lives through a failed `accept`. Without free files the connections at the head of the queue are taken and
     /// dropped, or their clients would wait for ever.
-    async fn endure(&mut self, listener: &TcpListener, error: &io::Error) {
+    async fn endure(&mut self, listeners: &Listeners, error: &io::Error) {
         let starved = [Errno::MFILE, Errno::NFILE]
             .iter()
             .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()));
@@ -167,7 +207,7 @@ impl Reserve {
         self.file = None;
         let shed = async {
             for _ in 0..SHED_AT_ONCE {
-                drop(listener.accept().await);
+                drop(listeners.accept().await);
             }
         };
         let _ = timeout(BREATH, shed).await;
@@ -725,10 +765,13 @@ mod tests {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(format!("trace,{}", crate::http::TALKATIVE))
+            .with_max_level(tracing::Level::TRACE)
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .finish();
+        let filter = format!("trace,{}", crate::http::TALKATIVE);
+        let filter: tracing_subscriber::filter::Targets = filter.parse().unwrap();
+        let subscriber = tracing_subscriber::layer::SubscriberExt::with(subscriber, filter);
         let guard = tracing::subscriber::set_default(subscriber);
         let server = Server::plain(Limits::default()).await;
         let head = "HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer canary\r\nconnection: close\r\n\r\n";

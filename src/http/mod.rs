@@ -25,6 +25,7 @@ pub mod limits;
 pub mod listener;
 mod oauth;
 mod oidc;
+mod ops;
 mod pageable;
 mod pages;
 pub mod problem;
@@ -49,7 +50,8 @@ pub use dialect::Dialect;
 pub use forwarded::TrustedProxies;
 pub use host::AllowedHosts;
 pub use limits::Limits;
-pub use listener::{Served, Settings, serve};
+pub use listener::{Listeners, Served, Settings, serve};
+pub use ops::Ops;
 pub use problem::Problem;
 
 /// An answer, as warp's filters give it.
@@ -61,6 +63,11 @@ pub type Routes = warp::filters::BoxedFilter<(Response,)>;
 /// Everything the appliance answers. Each audience ends in a catch-all of its own, so that nothing is ever rejected to
 /// another; the last one takes what belongs to none.
 pub fn routes(on: &Arc<Appliance>) -> Routes {
+    routes_with(on, Ops::default())
+}
+
+/// The same, with what those who watch the appliance are told.
+pub fn routes_with(on: &Arc<Appliance>, ops: Ops) -> Routes {
     let nothing = call::call(on, Dialect::Page, "/").map(|call: call::Call| call.not_found());
     any([
         security::routes(on),
@@ -69,6 +76,7 @@ pub fn routes(on: &Arc<Appliance>) -> Routes {
         oidc::routes(on),
         pages::routes(on),
         rtc_api::routes(on),
+        ops::routes(on, ops),
         nothing.boxed(),
     ])
 }

@@ -1,21 +1,23 @@
 //! Certificates from files into rustls: an operator's own, or the built-in authority's, made at the first start.
 //!
-//! TLS 1.2 and 1.3 only (RFC 9325); HTTP/2 or HTTP/1.1 by ALPN (RFC 7301). A certificate can be replaced while
-//! connections live: each handshake takes the one that is current.
+//! TLS 1.2 and 1.3 only (RFC 9325), or 1.3 alone; keys are agreed with X25519MLKEM768 where the client can, so that what
+//! is recorded today stays closed to tomorrow's machines; HTTP/2 or HTTP/1.1 by ALPN (RFC 7301). A certificate can be
+//! replaced while connections live: each handshake takes the one that is current.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt as _, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use rustls::ServerConfig;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, cipher_suite as suites};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 use zeroize::Zeroizing;
 
 use crate::crypto::authority::{self, Authority, Leaf};
@@ -87,33 +89,118 @@ pub struct Certificate {
     files: TlsFiles,
     provider: Arc<CryptoProvider>,
     current: RwLock<Arc<CertifiedKey>>,
+    looked: Mutex<Looked>,
 }
+
+/// The oldest version of TLS that is spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Oldest {
+    /// RFC 5246, with forward secrecy and authenticated encryption only.
+    #[default]
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+/// How the files looked when they were read.
+#[derive(Debug, Default)]
+struct Looked {
+    /// What is in use.
+    used: Stamp,
+    /// What was no good, and whether that was told.
+    failed: Option<(Stamp, bool)>,
+}
+
+/// What changes when somebody writes the certificate's or the key's file, or puts another in its place: device, file,
+/// length, and the instants of both kinds of change. Where there is no file there is nothing.
+type Stamp = [Option<[i64; 7]>; 2];
 
 impl Certificate {
     /// Reads the files and checks that key and certificate belong together.
     pub fn load(files: TlsFiles) -> Result<Arc<Self>, Error> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(CryptoProvider {
+            cipher_suites: SUITES.to_vec(),
+            ..aws_lc_rs::default_provider()
+        });
+        // Before they are read: what changes meanwhile is read again.
+        let used = stamp(&files);
         let current = RwLock::new(Arc::new(certified(&files, &provider)?));
         Ok(Arc::new(Self {
             files,
             provider,
             current,
+            looked: Mutex::new(Looked { used, failed: None }),
         }))
+    }
+
+    /// Where it is kept.
+    pub fn files(&self) -> &TlsFiles {
+        &self.files
+    }
+
+    /// When the one in use ends, whatever the files hold by now.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        authority::der_ends_at(current.cert.first()?)
     }
 
     /// Reads the files again. If they are no good the certificate in use stays.
     pub fn reload(&self) -> Result<(), Error> {
-        let fresh = Arc::new(certified(&self.files, &self.provider)?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = stamp(&self.files);
+        let fresh = certified(&self.files, &self.provider);
+        let fresh = fresh.inspect_err(|_| looked.failed = Some((found, true)))?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        *looked = Looked {
+            used: found,
+            failed: None,
+        };
         Ok(())
+    }
+
+    /// Reads the files again if somebody has changed them; whether the certificate is another one now.
+    ///
+    /// What is no good is told once, and not at the first look: of two files that are replaced, one is the first.
+    pub fn follow(&self) -> Result<bool, Error> {
+        let found = stamp(&self.files);
+        let known = {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            if found == looked.used {
+                looked.failed = None;
+                return Ok(false);
+            }
+            looked.failed.filter(|(failed, _)| *failed == found)
+        };
+        if let Some((_, true)) = known {
+            return Ok(false);
+        }
+        match self.reload() {
+            Ok(()) => Ok(true),
+            Err(error) if known.is_some() => Err(error),
+            Err(_) => {
+                let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+                looked.failed = Some((found, false));
+                Ok(false)
+            }
+        }
     }
 
     /// How connections are to be encrypted with this certificate.
     pub fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, Error> {
+        self.server_config_from(Oldest::default())
+    }
+
+    /// The same with versions that are not older than this one.
+    pub fn server_config_from(
+        self: &Arc<Self>,
+        oldest: Oldest,
+    ) -> Result<Arc<ServerConfig>, Error> {
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+            .with_protocol_versions(oldest.versions())?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+        // The strongest both have, whatever the client puts first.
+        config.ignore_client_order = true;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
@@ -132,6 +219,44 @@ impl fmt::Debug for Certificate {
             .field("files", &self.files)
             .finish_non_exhaustive()
     }
+}
+
+impl Oldest {
+    fn versions(self) -> &'static [&'static SupportedProtocolVersion] {
+        const BOTH: &[&SupportedProtocolVersion] =
+            &[&rustls::version::TLS13, &rustls::version::TLS12];
+        const NEWEST: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+        match self {
+            Self::Tls12 => BOTH,
+            Self::Tls13 => NEWEST,
+        }
+    }
+}
+
+/// Keys of 256 bits only, the best first. RFC 8446 §9.1 and RFC 9113 §9.2.2 ask for suites of 128 bits as well, for
+/// clients that have no others; none of those we serve is such a one.
+const SUITES: [SupportedCipherSuite; 6] = [
+    suites::TLS13_AES_256_GCM_SHA384,
+    suites::TLS13_CHACHA20_POLY1305_SHA256,
+    suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    suites::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    suites::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    suites::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+];
+
+fn stamp(files: &TlsFiles) -> Stamp {
+    [&files.chain, &files.key].map(|path| {
+        let found = fs::metadata(path).ok()?;
+        Some([
+            found.dev().cast_signed(),
+            found.ino().cast_signed(),
+            found.len().cast_signed(),
+            found.mtime(),
+            found.mtime_nsec(),
+            found.ctime(),
+            found.ctime_nsec(),
+        ])
+    })
 }
 
 const PRIVATE: u32 = 0o600;
@@ -267,6 +392,29 @@ mod tests {
         assert!(matches!(certificate.reload(), Err(Error::Content(..))));
         prepare(folder.path(), &names, now()).unwrap();
         certificate.reload().unwrap();
+    }
+
+    #[test]
+    fn a_changed_pair_is_followed_and_a_bad_one_is_told_once_and_not_at_the_first_look() {
+        let folder = Folder::new();
+        let names = names(&["localhost"]);
+        let files = prepare(folder.path(), &names, now()).unwrap();
+        let certificate = Certificate::load(files.clone()).unwrap();
+        assert!(!certificate.follow().unwrap());
+        let (chain, key) = (fs::read(&files.chain), fs::read(&files.key));
+
+        fs::copy(folder.path().join("tls/ca.key"), &files.key).unwrap();
+        assert!(!certificate.follow().unwrap(), "the other may still come");
+        assert!(matches!(certificate.follow(), Err(Error::Content(..))));
+        assert!(!certificate.follow().unwrap(), "once is enough");
+
+        fs::write(&files.chain, chain.unwrap()).unwrap();
+        fs::write(&files.key, key.unwrap()).unwrap();
+        assert!(certificate.follow().unwrap());
+        assert!(!certificate.follow().unwrap());
+        fs::remove_file(&files.key).unwrap();
+        assert!(!certificate.follow().unwrap());
+        assert!(matches!(certificate.follow(), Err(Error::File(..))));
     }
 
     #[test]
