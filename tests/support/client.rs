@@ -256,6 +256,10 @@ impl Answer {
         if self.status < 400 || self.header("content-type").starts_with("text/html") {
             return;
         }
+        // What is not ready says why in a form of its own.
+        if path.starts_with("/health/") {
+            return;
+        }
         let body = self.json();
         for name in ["error", "error_description"] {
             let word = body[name].as_str().unwrap_or_default();

@@ -75,7 +75,9 @@ impl Inside {
 }
 
 fn config(data: &Path) -> Config {
+    let witness = data.join("witness").display().to_string();
     let set = [
+        ("ADMIT_STORE_WITNESS", witness.as_str()),
         ("ADMIT_SERVER_PUBLIC_URL", PUBLIC_URL),
         (
             "ADMIT_TICKETS_WRONG_GUESSES_PER_NETWORK_PER_HOUR",

@@ -42,14 +42,14 @@ pub(crate) enum Stopped {
 struct Ledger {
     entries: Vec<Entry>,
     titles: u64,
-    records: bool,
+    remembers: bool,
 }
 
 /// What a ticket may be.
 #[derive(Clone)]
 struct Entry {
-    /// Each with the same id. The last answered one, after it what is under way, and before it, while a ledger records,
-    /// what was true before.
+    /// Each with the same id. The last answered one, after it what is under way, and before it, in a ledger that
+    /// remembers, what was true before.
     may_be: Vec<Ticket>,
     is_under_way: bool,
     is_unverified: bool,
@@ -70,6 +70,8 @@ struct Ticket {
     gone: bool,
     access: String,
     refresh: String,
+    /// Which answer of all said so; 0 before it has come.
+    answer: u64,
 }
 
 impl fmt::Display for Ticket {
@@ -101,6 +103,14 @@ impl Load {
     /// The same load with tickets that carry notes of up to so many bytes, to fill the store's files sooner.
     pub(crate) fn with_notes(self, notes: usize) -> Self {
         Self { notes, ..self }
+    }
+
+    /// The same load, which can be asked for what was known [`as_of`](Self::as_of) an earlier instant.
+    pub(crate) fn remembering(self) -> Self {
+        for ledger in &self.ledgers {
+            locked(ledger).remembers = true;
+        }
+        self
     }
 
     /// How many changes were answered so far.
@@ -142,28 +152,23 @@ impl Load {
         }
     }
 
-    /// From now on a ticket may be all it is from now on, and not only what it is in the end.
-    pub(crate) fn record(&self) {
-        for ledger in &self.ledgers {
-            locked(ledger).records = true;
-        }
-    }
-
-    /// A copy of what has been recorded, for the copy of the data to be held against; recording ends.
-    pub(crate) fn recorded(&self) -> Self {
+    /// What was known when so many changes had been answered: a ticket is what it was then, or what became of it later.
+    /// What was answered last counts as not verified.
+    pub(crate) fn as_of(&self, answered: u64) -> Self {
         let ledgers = self.ledgers.iter().map(|ledger| {
-            let mut ledger = locked(ledger);
-            let copy = ledger.clone();
-            ledger.records = false;
-            for entry in &mut ledger.entries {
-                entry.forget();
-                entry.is_unverified = entry.is_under_way;
-            }
-            Arc::new(Mutex::new(copy))
+            let entries = locked(ledger)
+                .entries
+                .iter()
+                .filter_map(|entry| entry.as_of(answered))
+                .collect();
+            Arc::new(Mutex::new(Ledger {
+                entries,
+                ..Ledger::default()
+            }))
         });
         Self {
             ledgers: ledgers.collect(),
-            answered: Arc::default(),
+            answered: Arc::new(answered.into()),
             notes: self.notes,
         }
     }
@@ -245,22 +250,28 @@ impl Entry {
     }
 
     fn ask(&mut self, after: Ticket) {
-        self.may_be.push(after);
+        self.may_be.push(Ticket { answer: 0, ..after });
         self.is_under_way = true;
         self.is_unverified = true;
     }
 
-    fn answer(&mut self, after: Ticket, records: bool) {
+    fn answer(&mut self, after: Ticket, remembers: bool) {
         *self.may_be.last_mut().unwrap() = after;
         self.is_under_way = false;
-        if !records {
-            self.forget();
+        if !remembers {
+            self.may_be.drain(..self.may_be.len() - 1);
         }
     }
 
-    fn forget(&mut self) {
-        let last = self.may_be.len() - 1 - usize::from(self.is_under_way);
-        self.may_be.drain(..last);
+    /// Nothing, if it was not known then.
+    fn as_of(&self, answered: u64) -> Option<Self> {
+        let known = |ticket: &Ticket| (1..=answered).contains(&ticket.answer);
+        let last = self.may_be.iter().rposition(known)?;
+        Some(Self {
+            may_be: self.may_be[last..].to_vec(),
+            is_under_way: false,
+            is_unverified: self.may_be[last].answer + RECENTLY > answered,
+        })
     }
 
     /// What the ticket is, which must be one of the things it may be.
@@ -432,23 +443,14 @@ impl Worker {
         }
         let id = answer.text("id");
         assert!(answer.status == 200 && !id.is_empty(), "{answer:?}");
-        let ticket = Ticket {
+        let mut ledger = locked(&self.ledger);
+        ledger.entries.push(Entry::new(Ticket {
             id,
             single,
             title,
+            answer: self.answered.fetch_add(1, Ordering::SeqCst) + 1,
             ..Ticket::default()
-        };
-        let mut ledger = locked(&self.ledger);
-        let mut entry = Entry::new(ticket);
-        if ledger.records {
-            let not_yet = Ticket {
-                gone: true,
-                ..entry.may_be[0].clone()
-            };
-            entry.may_be.insert(0, not_yet);
-        }
-        ledger.entries.push(entry);
-        self.answered.fetch_add(1, Ordering::SeqCst);
+        }));
         Ok(200)
     }
 
@@ -506,9 +508,9 @@ impl Worker {
         );
         after.take_tokens(&answer);
         let mut ledger = locked(&self.ledger);
-        let records = ledger.records;
-        ledger.entries[at].answer(after, records);
-        self.answered.fetch_add(1, Ordering::SeqCst);
+        after.answer = self.answered.fetch_add(1, Ordering::SeqCst) + 1;
+        let remembers = ledger.remembers;
+        ledger.entries[at].answer(after, remembers);
         Ok(answer.status)
     }
 
@@ -547,5 +549,7 @@ impl Chance {
 
 /// A worker changes one of the tickets it made lately.
 const LATELY: usize = 40;
+/// So many answers before an instant are asked for in every check of it.
+const RECENTLY: u64 = 200;
 /// Of what was verified before, one in so many is asked for again.
 const OLD_ONES: usize = 64;

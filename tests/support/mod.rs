@@ -1,6 +1,7 @@
 //! What the black-box tests stand on.
 
 pub(crate) mod accounts;
+pub(crate) mod apart;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod courier;
@@ -13,4 +14,5 @@ pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod schema;
 pub(crate) mod server;
+pub(crate) mod small_disk;
 pub(crate) mod stub;

@@ -35,7 +35,10 @@ impl Launch {
             under: Vec::new(),
             env: Vec::new(),
         };
+        // Inside, so that nothing is left behind; a copy of the folder is one with its witness.
+        let witness = data.join("witness").display().to_string();
         launch
+            .with("ADMIT_STORE_WITNESS", &witness)
             .with("ADMIT_SERVER_PUBLIC_URL", PUBLIC_URL)
             .with(
                 "ADMIT_TICKETS_WRONG_GUESSES_PER_NETWORK_PER_HOUR",
@@ -57,6 +60,12 @@ impl Launch {
     pub(crate) fn without_public_url(mut self) -> Self {
         self.env
             .retain(|(known, _)| known != "ADMIT_SERVER_PUBLIC_URL");
+        self
+    }
+
+    /// With its witness beside the data folder, where commands that are told nothing else look for it.
+    pub(crate) fn witnessed_beside(mut self) -> Self {
+        self.env.retain(|(known, _)| known != "ADMIT_STORE_WITNESS");
         self
     }
 

@@ -111,6 +111,8 @@ impl Server {
         let config = Config {
             data: data.path().to_owned(),
             master_key: MasterKeySource::File(data.path().join("master.key")),
+            // Inside, so that nothing is left behind; a copy of the folder is one with its witness.
+            witness: Some(data.path().join("witness")),
             public_url: setup.public_url.map(|url| url.parse().unwrap()),
             policy: setup.policy.clone(),
             upstreams: setup.upstreams.clone(),
@@ -175,6 +177,11 @@ impl Server {
 
     /// The same appliance, stopped and started again on another port.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// The same with something done to the folder in between.
+    pub(crate) async fn restart_after(self, work: impl FnOnce(&Path)) -> Self {
         let setup = Setup {
             policy: self.policy.clone(),
             public_url: self.public_url,
@@ -185,7 +192,9 @@ impl Server {
             entropy: None,
             data: None,
         };
-        let data = Some(self.stop().await);
+        let data = self.stop().await;
+        work(data.path());
+        let data = Some(data);
         Self::with(Setup { data, ..setup }).await
     }
 
