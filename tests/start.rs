@@ -1,20 +1,14 @@
-//! Starting, leaving, and what a running process uses and lets out: the figures an operator is promised.
+//! Starting, leaving, and what a running process uses: the figures an operator is promised.
 //!
 //! The figures are printed; what is asserted allows for a machine that does other things too.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-
-use crate::support::line::{
-    Answer, FORM, Line, Site, TOKEN, bare, basic, bearer, create, post, redeem, refresh,
-};
-use crate::support::process::{FirstRun, Launch, Process, was_killed};
+use crate::support::line::{Site, create, redeem};
+use crate::support::process::{Launch, Process, was_killed};
 
 const NOISE: u32 = 3;
 const STARTS: usize = 5;
@@ -135,6 +129,7 @@ fn two_first_starts_at_once_leave_one_appliance_whose_key_is_its_own() {
         let init = || {
             let mut command = Command::new(env!("CARGO_BIN_EXE_admit"));
             command.arg("init").arg("--data").arg(dir.path());
+            command.env("ADMIT_STORE_WITNESS", dir.path().join("witness"));
             command.stdout(Stdio::null()).stderr(Stdio::null());
             command.spawn().unwrap()
         };
@@ -181,159 +176,4 @@ async fn token(process: &Process) -> String {
         .unwrap();
     let body: serde_json::Value = answer.json().await.unwrap();
     body["access_token"].as_str().unwrap().to_owned()
-}
-
-#[tokio::test]
-async fn no_secret_is_in_the_log_at_its_most_talkative_nor_in_plain_in_any_file() {
-    let data = tempfile::tempdir().unwrap();
-    let mut process = Launch::on(data.path())
-        .with("ADMIT_LOG_LEVEL", "trace")
-        .start();
-    let site = Site::new(process.address(), data.path());
-    let secrets = use_every_secret(&site, &process.first_run()).await;
-    assert!(process.terminate().status.success());
-    let log = process.log();
-    assert!(
-        log.contains("/security/oauth/token"),
-        "it is not the log:\n{log}"
-    );
-    let files = files(data.path());
-    assert!(files.iter().any(|(name, _)| name.ends_with("store/db")));
-    let told = fs::read(data.path().join("first-run.json")).unwrap();
-    assert!(
-        contains(&told, secrets[0].1.as_bytes()),
-        "this test would not find a secret"
-    );
-    for (what, secret) in &secrets {
-        assert!(secret.len() >= 6, "{what}: {secret:?}");
-        for form in forms(secret) {
-            assert!(!contains(log.as_bytes(), &form), "{what} is in the log");
-            for (name, bytes) in &files {
-                assert!(!contains(bytes, &form), "{what} is in {name}");
-            }
-        }
-    }
-}
-
-/// Does what is done with secrets, also wrongly, and returns them all.
-async fn use_every_secret(site: &Site, first: &FirstRun) -> Vec<(&'static str, String)> {
-    let mut line = site.line().await.unwrap();
-    let (id, secret) = (first.client_id(), first.client_secret());
-    let token = site.token().await.unwrap();
-    let query =
-        format!("{TOKEN}?grant_type=client_credentials&client_id={id}&client_secret={secret}");
-    ask(&mut line, &post(&query, "", FORM, "")).await;
-    ask(
-        &mut line,
-        &post(
-            TOKEN,
-            &basic(&id, &format!("{secret}x")),
-            FORM,
-            "grant_type=client_credentials",
-        ),
-    )
-    .await;
-    let signing_in = format!(
-        "grant_type=password&username=admin&password={}",
-        first.admin_password()
-    );
-    ask(
-        &mut line,
-        &post(TOKEN, &basic("customer", ""), FORM, &signing_in),
-    )
-    .await;
-    let ticket = ask(&mut line, &create(&token, "MULTI_USE_TICKET", "t"))
-        .await
-        .text("id");
-    let customer = ask(&mut line, &redeem(&ticket)).await;
-    let renewed = ask(&mut line, &refresh(&customer.text("refresh_token"))).await;
-    assert_eq!(renewed.status, 200, "{renewed:?}");
-    let access = customer.text("access_token");
-    ask(
-        &mut line,
-        &bare("GET", "/auth/v3/userinfo", &bearer(&access)),
-    )
-    .await;
-    ask(
-        &mut line,
-        &bare("GET", "/auth/v3/userinfo", &bearer(&format!("{access}x"))),
-    )
-    .await;
-    for method in ["GET", "DELETE"] {
-        ask(
-            &mut line,
-            &bare(
-                method,
-                &format!("/security/ticket/{ticket}"),
-                &bearer(&token),
-            ),
-        )
-        .await;
-    }
-    ask(
-        &mut line,
-        &bare(
-            "GET",
-            &format!("/nowhere/{ticket}?t={ticket}"),
-            &bearer(&token),
-        ),
-    )
-    .await;
-    let unknown = "zzz-zzz-zzz".to_owned();
-    ask(&mut line, &redeem(&unknown)).await;
-    vec![
-        ("the client's secret", secret),
-        ("the administrator's password", first.admin_password()),
-        ("the client's token", token),
-        ("a ticket", ticket),
-        ("an unknown ticket", unknown),
-        ("an access token", access),
-        ("a second access token", renewed.text("access_token")),
-        ("a refresh token", customer.text("refresh_token")),
-        ("a second refresh token", renewed.text("refresh_token")),
-    ]
-}
-
-async fn ask(line: &mut Line, request: &[u8]) -> Answer {
-    line.ask(request).await.unwrap()
-}
-
-/// As it is, and as it could have been written.
-fn forms(secret: &str) -> [Vec<u8>; 4] {
-    let bytes = secret.as_bytes();
-    let mut hex = String::new();
-    for byte in bytes {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    [
-        bytes.to_vec(),
-        hex.into_bytes(),
-        STANDARD.encode(bytes).into_bytes(),
-        URL_SAFE_NO_PAD.encode(bytes).into_bytes(),
-    ]
-}
-
-/// Every file below the data folder but the one whose purpose is to tell secrets.
-fn files(data: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut found = Vec::new();
-    let mut folders = vec![data.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !path.ends_with("first-run.json") {
-                found.push((path.display().to_string(), fs::read(&path).unwrap()));
-            }
-        }
-    }
-    found
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    let first = part[0];
-    let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == first);
-    starts
-        .into_iter()
-        .any(|(at, _)| bytes[at..].starts_with(part))
 }
