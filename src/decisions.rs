@@ -84,3 +84,48 @@ pub mod d0026_what_codes_may_cost {}
 
 #[doc = include_str!("decisions/0027-stand-ins-are-a-command-of-their-own.md")]
 pub mod d0027_stand_ins_are_a_command_of_their_own {}
+
+#[doc = include_str!("decisions/0028-an-older-state-begins-a-new-epoch.md")]
+pub mod d0028_an_older_state_begins_a_new_epoch {}
+
+#[doc = include_str!("decisions/0029-a-backup-is-a-copy-and-the-changes-since-it-began.md")]
+pub mod d0029_a_backup_is_a_copy_and_the_changes_since_it_began {}
+
+#[doc = include_str!("decisions/0030-records-step-forward-in-a-copy.md")]
+pub mod d0030_records_step_forward_in_a_copy {}
+
+#[doc = include_str!("decisions/0031-a-store-that-lost-its-end-is-noticed-by-a-number.md")]
+pub mod d0031_a_store_that_lost_its_end_is_noticed_by_a_number {}
+
+#[doc = include_str!("decisions/0032-room-is-set-aside-in-the-engines-own-file.md")]
+pub mod d0032_room_is_set_aside_in_the_engines_own_file {}
+
+#[doc = include_str!("decisions/0033-damage-at-a-start-refuses-damage-found-later-ends-new-facts.md")]
+pub mod d0033_damage_at_a_start_refuses_damage_found_later_ends_new_facts {}
+
+#[doc = include_str!("decisions/0034-after-a-leap-of-the-clock-expiry-is-true-and-removal-waits.md")]
+pub mod d0034_after_a_leap_of_the_clock_expiry_is_true_and_removal_waits {}
+
+#[doc = include_str!("decisions/0035-the-audit-is-a-chain-with-signed-heads.md")]
+pub mod d0035_the_audit_is_a_chain_with_signed_heads {}
+
+#[doc = include_str!("decisions/0036-no-change-without-a-word-in-the-audit.md")]
+pub mod d0036_no_change_without_a_word_in_the_audit {}
+
+#[doc = include_str!("decisions/0037-the-operator-acts-as-a-caller-and-sees-ticket-ids.md")]
+pub mod d0037_the_operator_acts_as_a_caller_and_sees_ticket_ids {}
+
+#[doc = include_str!("decisions/0038-the-doctor-weighs-what-it-finds.md")]
+pub mod d0038_the_doctor_weighs_what_it_finds {}
+
+#[doc = include_str!("decisions/0039-suites-of-256-bits-certificates-of-89-days.md")]
+pub mod d0039_suites_of_256_bits_certificates_of_89_days {}
+
+#[doc = include_str!("decisions/0040-the-ledger-of-egress-is-memory.md")]
+pub mod d0040_the_ledger_of_egress_is_memory {}
+
+#[doc = include_str!("decisions/0041-the-package-gives-root-one-command-and-keeps-the-key-from-the-services-user.md")]
+pub mod d0041_the_package_gives_root_one_command_and_keeps_the_key_from_the_services_user {}
+
+#[doc = include_str!("decisions/0042-power-cuts-are-made-from-a-drives-notes.md")]
+pub mod d0042_power_cuts_are_made_from_a_drives_notes {}

@@ -15,7 +15,8 @@
 //! | [`config`] | what an operator sets | kernel, `domain::policy` |
 //! | [`http`] | who reaches us, over the network or by the operator's socket, and in which words we answer | kernel, domain, render |
 //! | [`adapters`] | reaching others | kernel |
-//! | [`jobs`] | the background loops | domain |
+//! | [`upkeep`] | the operator's orders: state, backups, checks and repairs | kernel, crypto, store, domain, config |
+//! | [`jobs`] | the background loops | domain, upkeep |
 //! | [`compose`] | a [`config::Config`] becomes a running appliance | everything but `http`, `cli` and `standins` |
 //! | [`standins`] | imitations of what we reach, for trials and tests | kernel, http |
 //! | [`cli`] | the command line | config, compose, jobs, http; one command alone standins |
@@ -56,3 +57,4 @@ pub mod kernel;
 pub mod render;
 pub mod standins;
 pub mod store;
+pub mod upkeep;
