@@ -18,8 +18,8 @@ pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// A private file that was not there, held for as long as it is open: whoever removes what was abandoned leaves it alone. Where the disk knows no
-/// locks, nothing is taken for abandoned.
+/// A private file that was not there, held for as long as it is open: whoever removes what was abandoned leaves it
+/// alone. Where the disk knows no locks, nothing is taken for abandoned.
 pub(super) fn create_held(path: &Path) -> io::Result<File> {
     let file = create_private(path)?;
     let is_taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
