@@ -56,6 +56,7 @@ fn main() {
     let starts = if quick { 1 } else { STARTS };
     measure("after an orderly end", starts, &data, Ending::Orderly);
     measure("after a kill", starts, &data, Ending::Kill);
+    scrubbed(&data);
 }
 
 /// Issues the tickets and enrolls the people as the operations do, sharing the disk's work.
@@ -151,15 +152,43 @@ fn measure(what: &str, starts: usize, data: &Path, ending: Ending) {
     let middle = times.get(times.len() / 2).copied().unwrap_or_default();
     println!(
         "{what}: ready in {middle:.0?} (median of {starts}: {times:.0?}), {} MB resident at most",
-        memory / 1_000
+        memory / 1_000_000
     );
+}
+
+/// How much memory it holds once the scrub has read every record.
+fn scrubbed(data: &Path) {
+    let since = Instant::now();
+    let mut process = program(data)
+        .env("ADMIT_LOG_LEVEL", "debug")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary");
+    let log = BufReader::new(process.stderr.take().expect("its log")).lines();
+    let verified = log.map_while(Result::ok);
+    let mut verified = verified.filter(|line| line.contains("stored records verified"));
+    verified.next().expect("all is verified");
+    println!(
+        "every record verified while serving: {:.0?}, {} MB resident at most",
+        since.elapsed(),
+        resident(&process) / 1_000_000
+    );
+    process.kill().expect("a kill");
+    process.wait().expect("an end");
+}
+
+fn program(data: &Path) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_admit"));
+    program
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data);
+    program
 }
 
 /// The binary on this folder, once it says that it is ready.
 fn serve(data: &Path) -> (Child, impl Sized) {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_admit"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(data)
+    let mut process = program(data)
         .stdout(Stdio::piped())
         .spawn()
         .expect("the binary");
@@ -170,14 +199,13 @@ fn serve(data: &Path) -> (Child, impl Sized) {
     (process, lines)
 }
 
-/// The most memory a process held, in kB.
+/// The most memory a process held, in bytes.
 fn resident(process: &Child) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.and_then(|line| line.split_whitespace().next());
-    number
-        .and_then(|number| number.parse().ok())
-        .unwrap_or_default()
+    let number = number.and_then(|number| number.parse::<u64>().ok());
+    number.unwrap_or_default() * 1_024
 }
 
 fn bytes(folder: &Path) -> u64 {

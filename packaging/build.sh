@@ -49,13 +49,17 @@ output=${output:-$target/package}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || stat -c %Y "$root/Cargo.lock")}
 export SOURCE_DATE_EPOCH
 
-# A build folder of its own: paths of this machine are taken out, which other builds have no need of.
+# A build folder of its own: paths of this machine are taken out, which other builds have no need of. From the root, where
+# cargo finds the settings of every build.
 build() {
     local cargo_home=${CARGO_HOME:-$HOME/.cargo}
-    RUSTFLAGS="${RUSTFLAGS-} --remap-path-prefix=$root=/admit --remap-path-prefix=$target=/target --remap-path-prefix=$cargo_home=/cargo" \
-        CFLAGS="${CFLAGS-} -ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$target=/target" \
-        CARGO_TARGET_DIR=$target/package/build CARGO_INCREMENTAL=0 \
-        cargo build --manifest-path "$root/Cargo.toml" --release --locked --offline --bin admit
+    (
+        cd "$root"
+        RUSTFLAGS="${RUSTFLAGS-} --remap-path-prefix=$root=/admit --remap-path-prefix=$target=/target --remap-path-prefix=$cargo_home=/cargo" \
+            CFLAGS="${CFLAGS-} -ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$target=/target" \
+            CARGO_TARGET_DIR=$target/package/build CARGO_INCREMENTAL=0 \
+            cargo build --release --locked --offline --bin admit
+    )
     binary=$target/package/build/release/admit
 }
 [[ -n $binary ]] || build

@@ -106,6 +106,24 @@ async fn heavy_a_request_under_way_is_answered_before_the_process_leaves() {
     assert_eq!(spent.status, 200, "{spent:?}");
 }
 
+/// Without the settings a large store takes a fifth more.
+#[test]
+fn the_program_was_built_with_the_settings_of_its_memory() {
+    let program = Command::new(env!("CARGO_BIN_EXE_admit"))
+        .arg("--version")
+        .env("_RJEM_MALLOC_CONF", "stats_print:true")
+        .output()
+        .unwrap();
+    let settings = String::from_utf8(program.stderr).unwrap();
+    for setting in [
+        "opt.narenas: 2",
+        "opt.dirty_decay_ms: 500",
+        "opt.tcache_max: 4096",
+    ] {
+        assert!(settings.contains(setting), "{setting}: {settings}");
+    }
+}
+
 #[test]
 fn a_second_process_on_the_same_data_is_refused_with_a_sentence() {
     let data = tempfile::tempdir().unwrap();

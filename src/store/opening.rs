@@ -872,7 +872,8 @@ fn at<T>(path: &Path, outcome: io::Result<T>) -> Result<T, OpenError> {
 pub(super) const FOLDER: &str = "store";
 const FOLDER_UNFINISHED: &str = "store.unfinished";
 const LOCK: &str = "store.lock";
-const CACHE: u64 = 64 << 20;
+// Nearly all a store takes is the engine's page table; what is read again stays in the system's own cache (decision 0043).
+const CACHE: u64 = 8 << 20;
 // The engine keeps a leaf of more than a quarter of a segment in a file that it never syncs. A leaf holds up to about
 // twenty records, so twenty of the largest must fit.
 const SEGMENT: usize = 8 << 20;
