@@ -129,3 +129,6 @@ pub mod d0041_the_package_gives_root_one_command_and_keeps_the_key_from_the_serv
 
 #[doc = include_str!("decisions/0042-power-cuts-are-made-from-a-drives-notes.md")]
 pub mod d0042_power_cuts_are_made_from_a_drives_notes {}
+
+#[doc = include_str!("decisions/0043-memory-is-given-back-by-jemalloc.md")]
+pub mod d0043_memory_is_given_back_by_jemalloc {}
