@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command as Program, ExitCode, Stdio};
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use super::{Place, REFUSED, Target, print, say, settled, with_config};
 use crate::config::Config;
 use crate::kernel::{Clock as _, Secret, SystemClock, SystemEntropy};
-use crate::upkeep::backup::{self, Order, Padlock, Report, Unlock};
+use crate::upkeep::backup::{self, Listed, Order, Padlock, Report, Unlock};
 use crate::upkeep::{self, Error};
 
 #[derive(Args)]
@@ -153,16 +154,39 @@ fn beside(carries_master_key: bool, files: &[PathBuf]) -> String {
     format!("With it: {}.", all.join(", "))
 }
 
+/// A backup, and whether another appliance's schedule made it.
+#[derive(Serialize)]
+struct InFolder {
+    #[serde(flatten)]
+    one: Listed,
+    #[serde(rename = "foreign")]
+    is_foreign: Option<bool>,
+}
+
 fn list(target: Target, folder: Option<PathBuf>) -> ExitCode {
     let as_json = target.json;
     with(target, |config| {
         let folder = folder.unwrap_or_else(|| config.backup.folder.clone());
-        let all = backup::list(&folder)?;
+        // Without the key nobody can say whose they are.
+        let own = backup::master_key(config).and_then(|key| Ok(backup::mark(&key)?));
+        let own = own.ok();
+        let all = backup::list(&folder)?.into_iter().map(|one| InFolder {
+            is_foreign: own.as_ref().zip(one.mark.as_ref()).map(|(a, b)| a != b),
+            one,
+        });
+        let all: Vec<_> = all.collect();
         if as_json {
             print::json(&all);
             return Ok(());
         }
-        let columns = ["begun_at", "bytes", "program", "locked_with", "file"];
+        let columns = [
+            "begun_at",
+            "bytes",
+            "program",
+            "locked_with",
+            "foreign",
+            "file",
+        ];
         print::table(&columns, &all);
         Ok(())
     })

@@ -7,7 +7,7 @@ use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, Unbou
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::hmac;
 
-use crate::kernel::{Digest, Entropy, Fault, Secret};
+use crate::kernel::{Digest, Entropy, Fault, Secret, hex};
 
 /// Length of the master key in bytes.
 pub const MASTER_KEY_LEN: usize = 32;
@@ -50,6 +50,12 @@ impl Keyring {
             of_epoch(b"admit epoch v1: bearers"),
             of_epoch(b"admit epoch v1: refresh"),
         );
+    }
+
+    /// A short word by which files of this appliance are told from another's. It says nothing of the key.
+    pub fn mark(&self) -> String {
+        let whole = tag(&self.digests, &[b"admit mark v1"]);
+        hex::encode(whole.first_chunk::<MARK_LEN>().unwrap_or(&[0; MARK_LEN]))
     }
 
     /// The key that records are checked with.
@@ -105,6 +111,13 @@ impl Keyring {
     pub fn refresh_mac(&self, body: &[u8]) -> Digest {
         Digest::from_bytes(tag(&self.refresh, &[body]))
     }
+}
+
+const MARK_LEN: usize = 4;
+
+/// Whether that could be what [`Keyring::mark`] gave.
+pub fn is_mark(text: &str) -> bool {
+    hex::decode::<MARK_LEN>(text).is_some()
 }
 
 /// Checks that a record stands where it was written and as it was written.

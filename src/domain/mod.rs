@@ -199,6 +199,11 @@ impl Appliance {
         &self.store
     }
 
+    /// The word that files of its own are told by where another appliance's stand beside them.
+    pub fn mark(&self) -> String {
+        self.keyring.mark()
+    }
+
     /// Our own address.
     pub fn base(&self) -> &BaseUrl {
         &self.base

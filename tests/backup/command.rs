@@ -108,7 +108,7 @@ fn without_a_secret_of_its_own_a_backup_is_locked_with_the_master_key() {
     assert!(
         listed
             .iter()
-            .all(|one| one["locked_with"] == "the master key")
+            .all(|one| one["locked_with"] == "the master key" && one["foreign"] == false)
     );
     let file = listed[0]["file"].as_str().unwrap();
     let found = json(folder, &["backup", "verify", file]);
@@ -121,6 +121,12 @@ fn without_a_secret_of_its_own_a_backup_is_locked_with_the_master_key() {
         &[&["restore", file, "--data", "back"][..], &key].concat(),
     );
     assert_eq!(people(folder, "back"), people(folder, "admit-data"));
+    let another = folder.join("admit-data/backups/admit-0badcafe-20261122T090000Z.admit");
+    fs::copy(folder.join(file), another).unwrap();
+    let listed = done(folder, &["backup", "list"]);
+    let foreign = |line: &str| line.contains("yes") == line.contains("0badcafe");
+    assert!(listed.lines().skip(1).all(foreign), "{listed}");
+    assert_eq!(listed.lines().count(), 4);
 }
 
 #[test]

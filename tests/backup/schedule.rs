@@ -69,11 +69,21 @@ fn locked_with(keep: usize, key: impl FnOnce(&Path) -> BackupKey) -> Scheduled {
 }
 
 impl Scheduled {
+    /// The backups in the folder. Of its own names, what marks them as such is left out.
     fn names(&self) -> Vec<String> {
-        let all = backup::list(&self.site.config.backup.folder).unwrap();
-        let name =
-            |one: &backup::Listed| one.file.file_name().unwrap().to_str().unwrap().to_owned();
-        all.iter().map(name).collect()
+        let all = backup::list(&self.backups()).unwrap();
+        all.iter().map(|one| self.unmarked(&one.file)).collect()
+    }
+
+    fn unmarked(&self, file: &Path) -> String {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        name.replace(&format!("admit-{}-", self.appliance.mark()), "admit-")
+    }
+
+    /// The file of that date.
+    fn of(&self, date: &str) -> PathBuf {
+        let name = format!("admit-{}-{date}.admit", self.appliance.mark());
+        self.backups().join(name)
     }
 
     async fn run(&self) -> bool {
@@ -100,7 +110,7 @@ impl Scheduled {
     fn files(&self) -> Vec<String> {
         let all = fs::read_dir(self.backups()).unwrap();
         let mut all: Vec<_> = all
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .map(|entry| self.unmarked(&entry.unwrap().path()))
             .collect();
         all.sort();
         all
@@ -144,10 +154,7 @@ async fn a_backup_is_made_when_the_newest_is_old_enough_and_the_oldest_go() {
     );
     let latest = backup::latest(&scheduled.site).unwrap();
     assert!(latest.is_verified && latest.error.is_none(), "{latest:?}");
-    assert_eq!(
-        latest.file.file_name().unwrap(),
-        "admit-20261125T120000Z.admit"
-    );
+    assert_eq!(latest.file, scheduled.of("20261125T120000Z"));
 }
 
 #[tokio::test]
@@ -181,7 +188,7 @@ async fn the_schedule_goes_on_after_a_restart_and_counts_no_other_file() {
     assert!(scheduled.run().await);
     let folder = &scheduled.site.config.backup.folder;
     fs::copy(
-        folder.join("admit-20261121T120000Z.admit"),
+        scheduled.of("20261121T120000Z"),
         folder.join("before-0.2.0-20261121T120000Z.admit"),
     )
     .unwrap();
@@ -220,13 +227,9 @@ async fn a_backup_from_the_future_makes_none_be_made_at_every_look_and_removes_n
     let (ahead, scheduled) = (scheduled(2), scheduled(2));
     ahead.clock.advance(365 * DAY);
     assert!(ahead.run().await);
-    let future = "admit-20271121T120000Z.admit";
     fs::create_dir_all(scheduled.backups()).unwrap();
-    fs::copy(
-        ahead.backups().join(future),
-        scheduled.backups().join(future),
-    )
-    .unwrap();
+    let future = "20271121T120000Z";
+    fs::copy(ahead.of(future), scheduled.of(future)).unwrap();
     assert!(scheduled.run().await, "the clock was wrong then");
     for _ in 0..3 {
         assert!(!scheduled.run().await, "there is one of now");
@@ -245,6 +248,20 @@ async fn a_backup_from_the_future_makes_none_be_made_at_every_look_and_removes_n
 }
 
 #[tokio::test]
+async fn two_appliances_that_share_a_folder_leave_each_others_backups_alone() {
+    let (one, mut other) = (scheduled(1), scheduled(1));
+    Arc::get_mut(&mut other.site).unwrap().config.backup.folder = one.backups();
+    assert!(one.run().await);
+    assert!(other.run().await, "the other's newest is not its own");
+    assert_ne!(one.of("20261121T120000Z"), other.of("20261121T120000Z"));
+    one.clock.advance(DAY);
+    assert!(one.run().await);
+    assert!(other.of("20261121T120000Z").exists(), "one keeps one");
+    assert!(one.of("20261122T120000Z").exists() && !one.of("20261121T120000Z").exists());
+    assert!(!other.run().await, "its own is of now");
+}
+
+#[tokio::test]
 async fn a_folder_that_cannot_be_read_is_told_and_not_taken_for_one_where_none_are_wanted() {
     let scheduled = scheduled(2);
     fs::write(scheduled.backups(), "no folder").unwrap();
@@ -259,6 +276,8 @@ async fn a_backup_that_does_not_verify_is_no_backup_and_one_such_is_kept_to_look
     let scheduled = locked_with(1, |_| BackupKey::MasterKey);
     assert!(scheduled.run().await);
     let key = scheduled.site.config.data.join("master.key");
+    let another = "admit-0badcafe-20261101T120000Z.admit.unverified";
+    fs::write(scheduled.backups().join(another), "another appliance's").unwrap();
     for hours in [24, 1] {
         scheduled.clock.advance(Duration::from_hours(hours));
         // Whoever reads the key first gets another one, so that it is locked with one key and opened with another.
@@ -279,6 +298,7 @@ async fn a_backup_that_does_not_verify_is_no_backup_and_one_such_is_kept_to_look
     assert_eq!(
         scheduled.files(),
         [
+            another,
             "admit-20261121T120000Z.admit",
             "admit-20261122T130000Z.admit.unverified"
         ]

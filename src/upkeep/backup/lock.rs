@@ -169,6 +169,11 @@ pub(crate) fn record_key(master_key: &Key) -> Result<RecordKey, Fault> {
     Ok(Keyring::derive(master_key)?.records().clone())
 }
 
+/// The word by which an appliance's backups are told from another's in the same folder.
+pub fn mark(master_key: &Key) -> Result<String, Fault> {
+    Ok(Keyring::derive(master_key)?.mark())
+}
+
 /// A key on its way to the server, or inside a backup.
 #[derive(Clone)]
 pub(in crate::upkeep) struct Carried(pub(super) Key);

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Progress, Site, Teller, files, storage};
 use crate::config::Config;
+use crate::crypto::seal::is_mark;
 use crate::domain::Appliance;
 use crate::domain::admin;
 use crate::kernel::{Entropy, Fault, Timestamp};
@@ -26,7 +27,7 @@ use crate::store::dump::{self, Contents, Damage, Dump, DumpError, LoadError};
 use crate::store::{Closed, RealDisk, Store};
 
 pub use format::Header;
-pub use lock::{Key, LockedWith, Padlock, Unlock, master_key, read_key, read_passphrase};
+pub use lock::{Key, LockedWith, Padlock, Unlock, mark, master_key, read_key, read_passphrase};
 pub use schedule::make_if_due;
 
 pub(super) use format::Reading;
@@ -97,7 +98,7 @@ pub(super) fn execute(
     let Order::Create { file, padlock } = order;
     let file = match file {
         Some(file) => file,
-        None => new_file(&site.config, on.own_context().now)?,
+        None => new_file(on, &site.config)?,
     };
     create(on, site, &file, &padlock, tell).map(Report::Made)
 }
@@ -467,6 +468,15 @@ pub struct Listed {
     pub program: String,
     /// What opens it.
     pub locked_with: String,
+    /// Whose it is, as the name says that it was given where nobody chose one.
+    pub mark: Option<String>,
+}
+
+/// The mark of the appliance a name was given by.
+fn mark_in(file: &Path) -> Option<&str> {
+    let name = file.file_name()?.to_str()?;
+    let (mark, _) = name.strip_prefix(OURS)?.split_once('-')?;
+    is_mark(mark).then_some(mark)
 }
 
 /// The backups in a folder, the oldest first. Their headers are believed: nothing is opened.
@@ -486,11 +496,12 @@ pub fn list(folder: &Path) -> Result<Vec<Listed>, Error> {
             continue;
         };
         all.push(Listed {
-            file: path,
             bytes: facts.len(),
             begun_at: format::plain(&header.begun_at),
             program: format::plain(&header.program),
             locked_with: header.locked_with.words().to_owned(),
+            mark: mark_in(&path).map(format::plain),
+            file: path,
         });
     }
     all.sort_by(|a, b| (&a.begun_at, &a.file).cmp(&(&b.begun_at, &b.file)));
@@ -515,11 +526,12 @@ fn keep_outcome(config: &Config, outcome: &Outcome) {
 }
 
 /// A file that is not there yet, in the folder for backups.
-fn new_file(config: &Config, now: Timestamp) -> Result<PathBuf, Error> {
+fn new_file(on: &Appliance, config: &Config) -> Result<PathBuf, Error> {
     let folder = &config.backup.folder;
     let made = files::make_private(folder);
     made.map_err(|error| Error::Refused(format!("{}: {error}", folder.display())))?;
-    Ok(named(folder, "admit", now))
+    let what = format!("{OURS}{}", on.mark());
+    Ok(named(folder, &what, on.own_context().now))
 }
 
 /// A name in `folder` nobody has yet.
@@ -546,4 +558,6 @@ const AUTHORITY: &str = "tls";
 const ENDED: &str = "the verification was ended";
 const AUTHORITY_FILE_MAX: u64 = 256 * 1024;
 const ENDING: &str = "admit";
+/// What names begin with that nobody chose.
+const OURS: &str = "admit-";
 const LATEST: &str = "last-backup.json";

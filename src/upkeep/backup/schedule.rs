@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{
-    ENDING, Listed, Made, Outcome, Padlock, Unlock, create, keep_outcome, list, new_file, read_key,
-    read_passphrase, remove_unfinished, scratch_bytes, scratch_space, verify_until,
+    ENDING, Listed, Made, Outcome, Padlock, Unlock, create, keep_outcome, list, mark_in, new_file,
+    read_key, read_passphrase, remove_unfinished, scratch_bytes, scratch_space, verify_until,
 };
 use crate::config::{BackupKey, Config};
 use crate::domain::Appliance;
@@ -25,7 +25,7 @@ pub fn make_if_due(
     is_over: &AtomicBool,
 ) -> Result<Option<(Made, usize)>, Error> {
     let (config, now) = (&site.config, on.own_context().now);
-    let made = match due_in(config, now) {
+    let made = match due_in(on, config, now) {
         Ok(Some(Duration::ZERO)) => make_and_verify(on, site, now, is_over),
         Ok(_) => return Ok(None),
         Err(error) => Err(error),
@@ -49,11 +49,11 @@ pub fn make_if_due(
 }
 
 /// How long until the next one is due; zero: now. `None`: nobody wants any.
-fn due_in(config: &Config, now: Timestamp) -> Result<Option<Duration>, Error> {
+fn due_in(on: &Appliance, config: &Config, now: Timestamp) -> Result<Option<Duration>, Error> {
     let Some(every) = config.backup.every else {
         return Ok(None);
     };
-    let newest = scheduled(&config.backup.folder, now)?.pop();
+    let newest = scheduled(on, &config.backup.folder, now)?.pop();
     let begun = newest.and_then(|newest| begun_by(&newest, now));
     Ok(Some(begun.map_or(Duration::ZERO, |begun| {
         every.saturating_sub(now.since(begun))
@@ -68,12 +68,15 @@ fn make_and_verify(
 ) -> Result<(Made, usize), Error> {
     let config = &site.config;
     let (padlock, unlock) = locking(on, config)?;
-    let file = new_file(config, now)?;
+    let file = new_file(on, config)?;
     let folder = &config.backup.folder;
     remove_unfinished(folder);
     let silent = |_| {};
     let made = create(on, site, &file, &padlock, &silent)?;
-    let thin = || thin(folder, config.backup.keep, on.own_context().now);
+    let thin = || {
+        let all = scheduled(on, folder, on.own_context().now)?;
+        remove_oldest(all, config.backup.keep)
+    };
     if let Err(why) = can_be_verified(config, &file) {
         // Nothing speaks against it, and the disk must not fill up with others like it.
         thin()?;
@@ -100,10 +103,9 @@ fn set_aside(file: &Path) -> io::Result<()> {
     let ending = format!(".{ENDING}{UNVERIFIED}");
     for entry in fs::read_dir(file.parent().unwrap_or(Path::new(".")))? {
         let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(OURS) && name.ends_with(&ending) {
-            fs::remove_file(entry.path())?;
+        let (path, name) = (entry.path(), entry.file_name());
+        if mark_in(&path) == mark_in(file) && name.to_string_lossy().ends_with(&ending) {
+            fs::remove_file(path)?;
         }
     }
     fs::rename(file, files::beside(file, UNVERIFIED))?;
@@ -128,12 +130,13 @@ fn locking(on: &Appliance, config: &Config) -> Result<(Padlock, Unlock), Error> 
     })
 }
 
-/// Those of the schedule and of `admit backup create` without a name; snapshots before an upgrade are not counted.
+/// Those of the schedule and of `admit backup create` without a name; snapshots before an upgrade are not counted, nor
+/// is what another appliance keeps in the same folder.
 ///
 /// Nor is one from the future, which says that the clock was wrong, then or now: it stays, and stands for no other.
-fn scheduled(folder: &Path, now: Timestamp) -> Result<Vec<Listed>, Error> {
-    let mut all = list(folder)?;
-    all.retain(|one| begins_with(one, OURS) && begun_by(one, now).is_some());
+fn scheduled(on: &Appliance, folder: &Path, now: Timestamp) -> Result<Vec<Listed>, Error> {
+    let (mut all, mark) = (list(folder)?, on.mark());
+    all.retain(|one| one.mark.as_ref() == Some(&mark) && begun_by(one, now).is_some());
     all.sort_by_key(|one| begun_by(one, now));
     Ok(all)
 }
@@ -142,10 +145,6 @@ fn scheduled(folder: &Path, now: Timestamp) -> Result<Vec<Listed>, Error> {
 pub(in crate::upkeep) fn begun_by(one: &Listed, now: Timestamp) -> Option<Timestamp> {
     let begun = one.begun_at.parse().ok();
     begun.filter(|begun| *begun <= now)
-}
-
-fn thin(folder: &Path, keep: usize, now: Timestamp) -> Result<usize, Error> {
-    remove_oldest(scheduled(folder, now)?, keep)
 }
 
 /// Removes the oldest, until so many are left.
@@ -163,5 +162,4 @@ pub(in crate::upkeep) fn begins_with(one: &Listed, what: &str) -> bool {
     name.is_some_and(|name| name.starts_with(what))
 }
 
-const OURS: &str = "admit-";
 const UNVERIFIED: &str = ".unverified";
