@@ -23,7 +23,7 @@ use crate::kernel::Fault;
 
 use super::disk::{Disk, Engine};
 use super::group::Group;
-use super::guard::{caught, guarded};
+use super::guard::{caught, guarded, in_words};
 use super::reached::Reached;
 use super::space::{Need, Space};
 
@@ -95,7 +95,7 @@ impl Barrier {
 
     fn write_out(&self) -> io::Result<()> {
         self.space.look();
-        guarded(|| self.group.apply(&self.db))?;
+        guarded(|| self.group.apply(&self.db)).map_err(in_words)?;
         self.disk.flush(&Engine(&self.db))?;
         let number = self.group.number();
         let mut files = self.files.iter();

@@ -7,13 +7,15 @@ use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::guard::{guarded, in_words};
+
 /// The storage engine, which may only be told to write out what it holds.
 pub struct Engine<'a>(pub(super) &'a sled::Db);
 
 impl Engine<'_> {
     /// Writes everything applied so far into the engine's files, without waiting for the disk.
     pub fn flush(&self) -> io::Result<()> {
-        self.0.flush().map(drop).map_err(io::Error::from)
+        guarded(|| self.0.flush()).map(drop).map_err(in_words)
     }
 }
 

@@ -3,7 +3,6 @@
 //! Nothing here ever makes a new store where one has been. A new one is made in a folder of its own and moved into
 //! place complete, so that a kill at any instant leaves either no store or a whole one.
 
-use std::any::Any;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -494,7 +493,7 @@ impl Opening<'_> {
             Ok((db, found))
         };
         let opened = begin();
-        let has_room = !matches!(&opened, Err(Trouble::Machine(cause)) if is_no_room(cause));
+        let has_room = !matches!(&opened, Err(Trouble::Machine(cause)) if space::is_no_room(cause));
         let opened = if has_room || !space::give_up_reserve(self.data_dir) {
             opened
         } else {
@@ -753,22 +752,14 @@ impl Trouble {
             }
             sled::Error::Io(cause) if is_damage(cause.kind()) => Self::Damage(cause.to_string()),
             sled::Error::Io(cause) => Self::Machine(cause),
-            other @ (sled::Error::CollectionNotFound(_)
-            | sled::Error::Unsupported(_)
-            | sled::Error::ReportableBug(_)) => Self::Damage(other.to_string()),
+            sled::Error::ReportableBug(why) => Self::Damage(why),
+            other @ (sled::Error::CollectionNotFound(_) | sled::Error::Unsupported(_)) => {
+                Self::Damage(other.to_string())
+            }
             sled::Error::Corruption { .. } => {
                 Self::Damage("a page or the table of pages is not as it was written".to_owned())
             }
         }
-    }
-
-    fn of_panic(payload: &(dyn Any + Send)) -> Self {
-        let text = guard::words(payload);
-        // The engine unwraps some errors of the system; a full disk is not a damaged store.
-        if text.contains("Os { code:") {
-            return Self::Machine(io::Error::other(text));
-        }
-        Self::Damage(text)
     }
 
     /// What the engine said of its files, if it is them.
@@ -790,14 +781,6 @@ impl Trouble {
             },
         }
     }
-}
-
-fn is_no_room(cause: &io::Error) -> bool {
-    use ErrorKind::{QuotaExceeded, StorageFull};
-    matches!(cause.kind(), StorageFull | QuotaExceeded)
-        || ["No space left", "quota exceeded", "StorageFull"]
-            .iter()
-            .any(|words| cause.to_string().contains(words))
 }
 
 fn is_damage(kind: ErrorKind) -> bool {
@@ -830,17 +813,14 @@ fn try_start(folder: &Path) -> Result<sled::Db, Trouble> {
     guarded(|| config.open())
 }
 
+fn guarded<T>(engine: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, Trouble> {
+    guard::guarded(engine).map_err(Trouble::of)
+}
+
 fn and_more(more: u64) -> String {
     match more {
         0 => String::new(),
         more => format!(", and {more} more"),
-    }
-}
-
-fn guarded<T>(engine: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, Trouble> {
-    match guard::caught(engine) {
-        Ok(outcome) => outcome.map_err(Trouble::of),
-        Err(payload) => Err(Trouble::of_panic(&*payload)),
     }
 }
 

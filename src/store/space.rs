@@ -6,13 +6,15 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FallocateFlags, fallocate, fstatvfs, statvfs};
 use rustix::process::{Resource, getrlimit};
+
+use crate::kernel::files;
 
 /// What a write is for, which decides how little room may be left for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,21 +96,30 @@ impl Space {
     fn set_aside(&self, aside: &mut Aside) -> io::Result<()> {
         let room = aside.upto.saturating_sub(aside.length);
         // Not the last of it: the markers and whatever else stands on this disk need some.
-        let missing = (AHEAD - room).min(self.free()?.saturating_sub(OTHERS));
-        if missing < LEAST {
-            return Ok(());
-        }
+        let mut missing = (AHEAD - room).min(self.free()?.saturating_sub(OTHERS));
         let from = aside.upto.max(aside.length);
         // Also what the engine left out below its end, which it will fill.
         let begin = from.saturating_sub(BELOW);
-        let upto = from + missing;
-        fallocate(
-            &self.db,
-            FallocateFlags::KEEP_SIZE,
-            begin,
-            upto.saturating_sub(begin),
-        )?;
-        aside.upto = upto;
+        let take = |upto: u64| -> io::Result<()> {
+            let length = upto.saturating_sub(begin);
+            Ok(fallocate(
+                &self.db,
+                FallocateFlags::KEEP_SIZE,
+                begin,
+                length,
+            )?)
+        };
+        while missing >= LEAST {
+            match take(from + missing) {
+                Ok(()) => {
+                    aside.upto = from + missing;
+                    break;
+                }
+                // A quota leaves less than the disk has free, and does not say how much.
+                Err(error) if is_no_room(&error) => missing /= 2,
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 
@@ -116,6 +127,14 @@ impl Space {
         let found = fstatvfs(&self.db)?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
+}
+
+/// Whether that says that the disk is full, or the quota of whoever we run as.
+pub(super) fn is_no_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
 }
 
 /// Keeps some room in the data folder for the next start, which needs some also where nothing else is written. What
@@ -127,9 +146,8 @@ pub(super) fn keep_reserve(data_dir: &Path) {
     if path.exists() || !has_room {
         return;
     }
-    let mut options = File::options();
-    let file = options.write(true).create_new(true).mode(0o600).open(&path);
-    let kept = file.and_then(|file| Ok(fallocate(&file, FallocateFlags::empty(), 0, RESERVED)?));
+    let kept = files::create_private(&path)
+        .and_then(|file| Ok(fallocate(&file, FallocateFlags::empty(), 0, RESERVED)?));
     if kept.is_err() {
         let _ = fs::remove_file(&path);
     }
@@ -162,3 +180,24 @@ const OTHERS: u64 = 4 * MIB;
 const LEAST: u64 = MIB;
 /// Two of the engine's segments, which it may fill out of order.
 const BELOW: u64 = 16 * MIB;
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_quota_that_is_used_up_is_a_full_disk_and_nothing_else_is() {
+        for (code, expected) in [
+            (Errno::NOSPC, true),
+            (Errno::DQUOT, true),
+            (Errno::IO, false),
+            (Errno::FBIG, false),
+            (Errno::OPNOTSUPP, false),
+        ] {
+            assert_eq!(is_no_room(&code.into()), expected, "{code}");
+        }
+        assert!(!is_no_room(&io::Error::other("No space left on device")));
+    }
+}

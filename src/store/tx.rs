@@ -13,7 +13,7 @@ use crate::kernel::Fault;
 
 use super::count::{self, Count};
 use super::group::{Pending, Writes};
-use super::guard::guarded;
+use super::guard::{guarded, in_words};
 use super::key::Key;
 use super::record::{self, Record};
 use super::table::Table;
@@ -131,7 +131,8 @@ impl<'a> Tx<'a> {
         }
         // Nothing was decided yet, and an engine that cannot read will not write: 503, not a mistake of ours.
         guarded(|| self.db.get(place)).map_err(|error| {
-            Fault::unavailable(format!("table {table} cannot be read for a write")).because(error)
+            Fault::unavailable(format!("table {table} cannot be read for a write"))
+                .because(in_words(error))
         })
     }
 

@@ -8,7 +8,7 @@ use crate::crypto::seal::RecordKey;
 use crate::kernel::Fault;
 
 use super::count::{self, Count};
-use super::guard::guarded;
+use super::guard::{guarded, in_words};
 use super::key::Key;
 use super::record::{self, Place, Record};
 use super::table::{self, Table};
@@ -159,7 +159,7 @@ pub(super) fn count_of(db: &sled::Db, key: &RecordKey, table: &str) -> Result<u6
 
 /// The engine could not read.
 pub(super) fn unread(table: &str, error: sled::Error) -> Fault {
-    Fault::internal(format!("table {table} cannot be read")).because(error)
+    Fault::internal(format!("table {table} cannot be read")).because(in_words(error))
 }
 
 fn misplaced(table: &str, place: &[u8]) -> Fault {
