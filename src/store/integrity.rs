@@ -15,7 +15,7 @@ use crate::crypto::seal::RecordKey;
 use crate::kernel::{Fault, hex};
 
 use super::check;
-use super::guard::guarded;
+use super::guard::{guarded, in_words};
 use super::record;
 use super::table;
 use super::view::{count_of, within};
@@ -131,45 +131,40 @@ impl<'a> Examination<'a> {
 
     /// Looks at every record of a table.
     pub(super) fn table(&mut self, name: &str) -> ControlFlow<(), Tally> {
-        self.table_paced(name, true)
+        let (mut tally, mut from) = (Tally::default(), table::prefix(name));
+        while let Some(next) = self.stretch(name, &from, &mut tally) {
+            from = next;
+            (self.pace)(name, self.looked_at)?;
+        }
+        ControlFlow::Continue(tally)
     }
 
     /// The same without a pause: somebody waits.
-    pub(super) fn table_at_once(&mut self, name: &str) -> ControlFlow<(), Tally> {
-        self.table_paced(name, false)
+    pub(super) fn table_at_once(&mut self, name: &str) -> Tally {
+        let (mut tally, mut from) = (Tally::default(), table::prefix(name));
+        while let Some(next) = self.stretch(name, &from, &mut tally) {
+            from = next;
+        }
+        tally
     }
 
-    fn table_paced(&mut self, name: &str, is_paced: bool) -> ControlFlow<(), Tally> {
-        let mut tally = Tally::default();
+    /// Looks at the next records of a table; from where it goes on, if there are more.
+    fn stretch(&mut self, name: &str, from: &[u8], tally: &mut Tally) -> Option<Vec<u8>> {
         let end = table::end(name);
-        let mut from = table::prefix(name);
-        loop {
-            let (entries, trouble) = run(self.db, &from, Some(&end));
-            let Some((last, _)) = entries.last() else {
-                match trouble {
-                    None => return ControlFlow::Continue(tally),
-                    Some(error) => {
-                        tally.has_gaps = true;
-                        self.examined.add(unreadable(name, &from, &error));
-                        match next_readable(self.db, &from, Some(&end)) {
-                            Some(next) => from = next,
-                            None => return ControlFlow::Continue(tally),
-                        }
-                        continue;
-                    }
-                }
-            };
-            from = [last, &[0][..]].concat();
-            for (place, bytes) in &entries {
-                tally.records += 1;
-                tally.bytes += (place.len() + bytes.len()) as u64;
-                self.record(name, place, bytes);
-            }
-            self.looked_at += entries.len() as u64;
-            if is_paced {
-                (self.pace)(name, self.looked_at)?;
-            }
+        let (entries, trouble) = run(self.db, from, Some(&end));
+        for (place, bytes) in &entries {
+            tally.records += 1;
+            tally.bytes += (place.len() + bytes.len()) as u64;
+            self.record(name, place, bytes);
         }
+        self.looked_at += entries.len() as u64;
+        if let Some((last, _)) = entries.last() {
+            return Some([last, &[0][..]].concat());
+        }
+        let error = trouble?;
+        tally.has_gaps = true;
+        self.examined.add(unreadable(name, from, error));
+        next_readable(self.db, from, Some(&end))
     }
 
     fn record(&mut self, name: &str, place: &[u8], bytes: &[u8]) {
@@ -210,7 +205,7 @@ impl<'a> Examination<'a> {
                 Ok(None) => {}
                 Err(error) => self
                     .examined
-                    .add(unreadable(name, &table::prefix(name), &error)),
+                    .add(unreadable(name, &table::prefix(name), error)),
             }
         }
     }
@@ -354,12 +349,12 @@ fn middle(low: &Searched, high: &Searched) -> Option<Searched> {
     (middle != *low).then_some(middle)
 }
 
-fn unreadable(name: &str, from: &[u8], error: &sled::Error) -> Damage {
+fn unreadable(name: &str, from: &[u8], error: sled::Error) -> Damage {
     let key = within(name, from).key;
     Damage {
         table: name.to_owned(),
         key: (!key.is_empty()).then(|| hex::encode(key)),
-        what: format!("records from here on cannot be read: {error}"),
+        what: format!("records from here on cannot be read: {}", in_words(error)),
     }
 }
 

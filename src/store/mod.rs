@@ -355,7 +355,7 @@ impl Store {
                 let _held = self.gate.write().unwrap_or_else(PoisonError::into_inner);
                 let _ = self.durable(self.mark()).wait();
                 examination.examined = before;
-                let tally = examination.table_at_once(&name)?;
+                let tally = examination.table_at_once(&name);
                 let counted = examination.count(&name);
                 examination.compare(&name, tally, counted);
             }
@@ -424,7 +424,9 @@ fn apply<T>(
     let kept = body(&tx)?;
     group.turn(|| false).accept(tx.settle()?);
     let applied = guard::guarded(|| group.apply(db));
-    applied.map_err(|error| Fault::unavailable("the store cannot be written").because(error))?;
+    applied.map_err(|error| {
+        Fault::unavailable("the store cannot be written").because(guard::in_words(error))
+    })?;
     Ok(kept)
 }
 
