@@ -58,6 +58,14 @@ async fn a_message_without_a_courier_is_kept_until_its_code_is_over() {
         (only(&desk).state.as_str(), only(&desk).code),
         ("waiting", None)
     );
+    let figures = async || desk.client.get("/metrics").send().await.text;
+    let waiting = |text: &str, channel: &str, count: u8| {
+        let sample = format!("admit_messages_waiting{{channel=\"{channel}\"}} {count}\n");
+        assert!(text.contains(&sample), "{text}");
+    };
+    let text = figures().await;
+    waiting(&text, "SMS", 1);
+    waiting(&text, "EMAIL", 0);
     let none = Couriers::default();
     let deliver = async || {
         jobs::outbox::deliver_once(&desk.server.appliance, &none)
@@ -66,6 +74,7 @@ async fn a_message_without_a_courier_is_kept_until_its_code_is_over() {
     };
     assert_eq!(deliver().await, 1);
     assert_eq!(deliver().await, 0);
+    waiting(&figures().await, "SMS", 0);
     let kept = only(&desk);
     assert_eq!(
         (kept.state.as_str(), kept.to.as_deref(), kept.tries),

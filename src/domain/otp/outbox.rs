@@ -245,6 +245,16 @@ pub fn next_due(cx: &Cx<'_>, channel: Channel) -> Result<Option<Timestamp>, Faul
     Ok(first.first().map(|((_, at, _), ())| *at))
 }
 
+/// How many messages of a channel are still to be taken away; many more than any limit lets through are told as that many.
+pub fn waiting(cx: &Cx<'_>, channel: Channel) -> Result<usize, Fault> {
+    let all = cx
+        .view()
+        .scan_prefix(&OUTBOX_DUE, &lane(channel), None, COUNTED_MAX)?;
+    Ok(all.len())
+}
+
+const COUNTED_MAX: usize = 100_000;
+
 /// How long to wait after each failure; the last one for all that follow.
 const PAUSES: [Duration; 5] = [
     Duration::from_secs(1),

@@ -17,6 +17,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::Ops;
+use crate::domain::otp::outbox;
+use crate::domain::ports::Channel;
 use crate::domain::{Appliance, tables};
 use crate::kernel::{Clock as _, Fault, SystemClock, Timestamp};
 
@@ -153,6 +155,18 @@ fn happened(registry: &mut Registry, on: &Appliance) {
         "Messages with one-time codes that are over, by channel and outcome",
         messages,
     );
+    let waiting = Family::<[Label; 1], Gauge>::default();
+    for (channel, name) in Channel::ALL {
+        if let Ok(count) = outbox::waiting(&on.own_context(), channel) {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            waiting.get_or_create(&[("channel", name)]).set(count);
+        }
+    }
+    registry.register(
+        "admit_messages_waiting",
+        "Messages with one-time codes that are still to be taken away, by channel",
+        waiting,
+    );
     let attempts = Counter::<u64>::default();
     attempts.inc_by(on.egress().count());
     registry.register(
@@ -200,15 +214,6 @@ fn store(registry: &mut Registry, on: &Appliance, data: &Path) {
         };
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         records.get_or_create(&[("table", *table)]).set(count);
-        if *table == "outbox_due" {
-            let waiting = Gauge::<i64>::default();
-            waiting.set(count);
-            registry.register(
-                "admit_messages_waiting",
-                "Messages with one-time codes that are still to be taken away",
-                waiting,
-            );
-        }
     }
     registry.register("admit_store_records", "Records, by table", records);
     if let Ok(disk) = rustix::fs::statvfs(data) {
