@@ -3,10 +3,10 @@
 //! It is written so that a start cut off at any instant can be started again: each file is whole or absent, and
 //! credentials are where the operator finds them before any record needs them.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -263,7 +263,7 @@ fn open(config: &Config, port: u16, world: World, accepts_older: bool) -> Result
         disk,
     } = world;
     let data = &config.data;
-    create_private(data)?;
+    files::make_private(data).map_err(at(data))?;
     owned(data)?;
     tighten(data)?;
     // Before the key is looked for: two first starts at once must not each draw one.
@@ -594,14 +594,6 @@ fn tighten(data: &Path) -> Result<(), Error> {
         );
     }
     Ok(())
-}
-
-fn create_private(dir: &Path) -> Result<(), Error> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(at(dir))
 }
 
 fn write_private(path: &Path, text: &str) -> Result<(), Error> {

@@ -2,9 +2,7 @@
 //!
 //! A file is whole or absent and is named by its message, so trying again replaces it. Nothing here removes one.
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,10 +22,7 @@ pub struct Spool {
 impl Spool {
     /// The spool in `folder`, which is made for its owner alone if it is not there.
     pub fn at(folder: PathBuf) -> io::Result<Self> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)?;
+        files::make_private(&folder)?;
         Ok(Self { folder })
     }
 

@@ -5,9 +5,9 @@
 //! replaced while connections live: each handshake takes the one that is current.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt as _, OpenOptionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -21,7 +21,7 @@ use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 use zeroize::Zeroizing;
 
 use crate::crypto::authority::{self, Authority, Leaf};
-use crate::kernel::{Secret, Timestamp};
+use crate::kernel::{Secret, Timestamp, files};
 
 /// Where a server's certificate and key are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +57,8 @@ pub enum Error {
 /// within a month of its end.
 pub fn prepare(dir: &Path, names: &[String], now: Timestamp) -> Result<TlsFiles, Error> {
     let dir = dir.join("tls");
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&dir)
-        .map_err(|e| Error::File(dir.clone(), e))?;
-    let files = TlsFiles {
+    files::make_private(&dir).map_err(at(&dir))?;
+    let own = TlsFiles {
         chain: dir.join("server.pem"),
         key: dir.join("server.key"),
         authority: Some(dir.join("ca.pem")),
@@ -72,16 +68,16 @@ pub fn prepare(dir: &Path, names: &[String], now: Timestamp) -> Result<TlsFiles,
         let name = names.first().map_or("Admit", String::as_str);
         let authority = Authority::create(&format!("Admit authority of {name}"), now)?;
         // The key first: a certificate without its key would look like one an operator has taken away.
-        write(&ca_key, authority.key_pem().expose(), PRIVATE)?;
-        write(&ca_pem, authority.cert_pem(), PUBLIC)?;
-        issue(&files, &authority, names, now)?;
-        return Ok(files);
+        write_key(&ca_key, &authority.key_pem())?;
+        write_chain(&ca_pem, authority.cert_pem())?;
+        issue(&own, &authority, names, now)?;
+        return Ok(own);
     };
-    if !stands(&files, &root, names, now)? {
+    if !stands(&own, &root, names, now)? {
         let key = Secret::new(text(&ca_key)?);
-        issue(&files, &Authority::load(&root, &key)?, names, now)?;
+        issue(&own, &Authority::load(&root, &key)?, names, now)?;
     }
-    Ok(files)
+    Ok(own)
 }
 
 /// The certificate new handshakes are given; reading the files again replaces it for the next ones.
@@ -259,9 +255,6 @@ fn stamp(files: &TlsFiles) -> Stamp {
     })
 }
 
-const PRIVATE: u32 = 0o600;
-const PUBLIC: u32 = 0o644;
-
 fn certified(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
     let content = |path: &Path, e: &dyn fmt::Display| Error::Content(path.into(), e.to_string());
     let chain = text(&files.chain)?;
@@ -292,43 +285,32 @@ fn issue(
     now: Timestamp,
 ) -> Result<(), Error> {
     let Leaf { cert_pem, key_pem } = authority.issue(names, now)?;
-    write(&files.key, key_pem.expose(), PRIVATE)?;
-    let chain = format!("{cert_pem}{}", authority.cert_pem());
-    write(&files.chain, &chain, PUBLIC)
+    write_key(&files.key, &key_pem)?;
+    write_chain(&files.chain, &format!("{cert_pem}{}", authority.cert_pem()))
+}
+
+fn write_key(path: &Path, key: &Secret<String>) -> Result<(), Error> {
+    files::write_private(path, key.expose().as_bytes()).map_err(at(path))
+}
+
+fn write_chain(path: &Path, chain: &str) -> Result<(), Error> {
+    files::write_public(path, chain.as_bytes()).map_err(at(path))
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |error| Error::File(path.into(), error)
 }
 
 fn text(path: &Path) -> Result<String, Error> {
-    fs::read_to_string(path).map_err(|e| Error::File(path.into(), e))
+    fs::read_to_string(path).map_err(at(path))
 }
 
 fn found(path: &Path) -> Result<Option<String>, Error> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Error::File(path.into(), e)),
+        Err(e) => Err(at(path)(e)),
     }
-}
-
-/// Writes a file so that after a power cut it is there whole or not at all.
-fn write(path: &Path, content: &str, mode: u32) -> Result<(), Error> {
-    let fresh = path.with_added_extension("new");
-    let attempt = || {
-        match fs::remove_file(&fresh) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&fresh)?;
-        file.write_all(content.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&fresh, path)?;
-        path.parent()
-            .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
-    };
-    attempt().map_err(|e| Error::File(path.into(), e))
 }
 
 #[cfg(test)]

@@ -3,26 +3,47 @@
 //! Root's commands write in folders of the service's user, who could put a link in the place of a file that is about to be
 //! written: what is there is taken away first, and the file is made anew, never opened.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Opens a file for writing that was not there, readable by its owner alone.
 pub fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true).mode(0o600).open(path)
+    create(path, PRIVATE)
 }
 
 /// Writes a file that is whole or as it was, readable by its owner alone, and durable when this returns.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, PRIVATE)
+}
+
+/// The same for what everybody may read.
+pub fn write_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, PUBLIC)
+}
+
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(mode).open(path)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let unfinished = beside(path, ".unfinished");
     remove_if_there(&unfinished)?;
-    let mut file = create_private(&unfinished)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
+    let mut file = create(&unfinished, mode)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(error) = written.and_then(|()| fs::rename(&unfinished, path)) {
+        // On a full disk half a file would be in the way of what makes room.
+        let _ = remove_if_there(&unfinished);
+        return Err(error);
+    }
     sync_folder(path)
+}
+
+/// Makes a folder, and those above it, that only we can enter.
+pub fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// The path with something at its end.
@@ -46,11 +67,26 @@ pub fn sync_folder(of: &Path) -> io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+const PRIVATE: u32 = 0o600;
+const PUBLIC: u32 = 0o644;
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{MetadataExt as _, symlink};
 
     use super::*;
+
+    #[test]
+    fn what_cannot_be_put_in_place_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        write_public(&path, b"whole").unwrap_err();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        fs::remove_dir(&path).unwrap();
+        write_public(&path, b"whole").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o077, 0o044);
+    }
 
     #[test]
     fn a_link_in_the_place_of_an_unfinished_file_is_not_followed() {

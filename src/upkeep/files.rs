@@ -9,14 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, storage};
 pub(super) use crate::kernel::files::{
-    beside, create_private, remove_if_there, sync_folder, write_private,
+    beside, create_private, make_private, remove_if_there, sync_folder, write_private,
 };
 use crate::kernel::{Fault, Secret};
-
-/// Makes a folder, and those above it, that only we can enter.
-pub(super) fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
 
 /// A private file that was not there, held for as long as it is open: whoever removes what was abandoned leaves it
 /// alone. Where the disk knows no locks, nothing is taken for abandoned.
