@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::support::apart::on_runtime;
 use crate::support::line::{Answer, Line, Site, bare, bearer, create, redeem};
 use crate::support::load::Load;
 use crate::support::process::{Launch, Process};
@@ -194,10 +195,4 @@ async fn takes_what_is_new(site: &Site, token: &str, process: &Process) {
 
 async fn ask(line: &mut Line, request: &[u8]) -> Answer {
     line.ask(request).await.unwrap()
-}
-
-fn on_runtime<T>(work: impl Future<Output = T>) -> T {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(2).enable_all().build();
-    runtime.unwrap().block_on(work)
 }

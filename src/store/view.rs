@@ -65,11 +65,7 @@ impl View<'_> {
         let mut found = Vec::new();
         let mut entries = self.db.range(begin..end).rev().take(limit);
         while let Some((place, bytes)) = next(table.name(), &mut entries)? {
-            let record = self.record(table, &place, &bytes)?;
-            let key = table
-                .key_at(&place)
-                .ok_or_else(|| misplaced(table.name(), &place))?;
-            found.push((key, record));
+            found.push(self.entry(table, &place, &bytes)?);
         }
         Ok(found)
     }
@@ -116,13 +112,21 @@ impl View<'_> {
             if !place.starts_with(prefix) {
                 break;
             }
-            let record = self.record(table, &place, &bytes)?;
-            let key = table
-                .key_at(&place)
-                .ok_or_else(|| misplaced(table.name(), &place))?;
-            found.push((key, record));
+            found.push(self.entry(table, &place, &bytes)?);
         }
         Ok(found)
+    }
+
+    fn entry<K: Key, V: Record>(
+        &self,
+        table: &Table<K, V>,
+        place: &[u8],
+        bytes: &[u8],
+    ) -> Result<(K, V), Fault> {
+        let record = self.record(table, place, bytes)?;
+        let key = table.key_at(place);
+        let key = key.ok_or_else(|| misplaced(table.name(), place))?;
+        Ok((key, record))
     }
 
     fn record<K, V: Record>(

@@ -18,6 +18,7 @@ use admit::kernel::{ApplicationId, Secret};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
+use crate::support::apart::on_runtime;
 use crate::support::client::{Answer, Client};
 use crate::support::process::Launch;
 use crate::support::server::{Server, Setup};
@@ -477,16 +478,6 @@ const INSIDE: &str = "ADMIT_TEST_NETWORK_INSIDE";
 /// Loopback alone, at which the cloud's metadata, a neighbour and somebody's public address are found as well.
 const NETWORK: &str = "ip link set lo up && ip addr add 169.254.169.254/32 dev lo && ip addr add 10.9.8.7/32 dev lo \
                        && ip addr add 8.8.8.8/32 dev lo && ip -6 addr add fd00:ec2::254/128 dev lo";
-
-fn on_runtime<T>(work: impl Future<Output = T>) -> T {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(work)
-}
 
 #[test]
 fn s11_the_process_knocks_at_no_metadata_address_and_at_no_proxy() {

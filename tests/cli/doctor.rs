@@ -78,6 +78,13 @@ fn a_new_appliance_is_well_and_advice_is_given() {
     }
 }
 
+/// One that may still do what nobody should any more.
+fn old_client(site: &Site) {
+    let grants = ["--grant", "password", "--grant", "implicit"];
+    let words = ["client", "create", "--id", "old", "--redirect-uri"];
+    site.json(&[&words[..], &["https://desktop.example.org"], &grants].concat());
+}
+
 #[test]
 fn what_is_wrong_is_named_with_what_to_do_and_the_exit_code_says_so() {
     let site = Site::stopped();
@@ -85,18 +92,7 @@ fn what_is_wrong_is_named_with_what_to_do_and_the_exit_code_says_so() {
     let key = data.join("tls/ca.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
     fs::write(data.join("tls/server.pem"), "rubbish").unwrap();
-    site.json(&[
-        "client",
-        "create",
-        "--id",
-        "old",
-        "--grant",
-        "password",
-        "--grant",
-        "implicit",
-        "--redirect-uri",
-        "https://desktop.example.org",
-    ]);
+    old_client(&site);
     for _ in 0..2 {
         site.json(&["ticket", "create", "--length", "6"]);
     }
@@ -122,18 +118,7 @@ fn what_is_wrong_is_named_with_what_to_do_and_the_exit_code_says_so() {
 #[test]
 fn s1_too_many_short_tickets_are_told_of_and_so_are_old_grants_and_wide_redirect_uris() {
     let site = Site::stopped();
-    site.json(&[
-        "client",
-        "create",
-        "--id",
-        "old",
-        "--grant",
-        "password",
-        "--grant",
-        "implicit",
-        "--redirect-uri",
-        "https://desktop.example.org",
-    ]);
+    old_client(&site);
     for _ in 0..4 {
         site.json(&["ticket", "create", "--length", "6"]);
     }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use admit::store::{LyingDisk, RealDisk};
 
 use self::drive::{Drive, MODES, Notes, System};
-use crate::support::apart::{ROOM, apart, mount, unmount};
+use crate::support::apart::{ROOM, apart, mount, on_runtime, unmount};
 use crate::support::inside::Inside;
 use crate::support::line::Site;
 use crate::support::load::{Chance, Load};
@@ -376,16 +376,6 @@ fn store_at(disk: &Path, store: usize) -> PathBuf {
 
 fn first_run(disk: &Path, store: usize) -> Vec<u8> {
     fs::read(store_at(disk, store).join("first-run.json")).unwrap_or_default()
-}
-
-fn on_runtime<T>(work: impl Future<Output = T>) -> T {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(work)
 }
 
 /// Whether a drive can be had.

@@ -39,6 +39,13 @@ pub(crate) fn apart(name: &str, needs: &str, test: impl FnOnce()) {
     assert!(output.status.success(), "{said}");
 }
 
+/// Runs what is asynchronous in a test that is not.
+pub(crate) fn on_runtime<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build();
+    runtime.unwrap().block_on(work)
+}
+
 /// Whether this machine lends us what the script asks for.
 fn can(needs: &str) -> Result<(), String> {
     let script = format!("set -e; mount -t tmpfs none {ROOM}; cd {ROOM}; {needs}");

@@ -50,25 +50,34 @@ pub fn of(cx: &Cx<'_>, caller: &Caller, details: &UserDetails) -> Result<Secret<
     let sub = caller.subject().sub();
     let issued_at = cx.now.seconds();
     let expires_at = cx.now.after(LIFE).min(caller.expires_at());
-    let mut claims = Claims {
-        iss: cx.appliance.issuer(Front::AuthV3),
-        sub: &sub,
-        iat: issued_at,
-        exp: expires_at.seconds(),
-        authorities: &details.authorities,
-        username: Cow::Borrowed(&details.username),
-        cme_user_name: details.login_name.as_deref(),
-        contact_center_id: details.contact_center.as_deref(),
-        dbid: details.dbid,
-        login_name: details.login_name.as_deref(),
-        properties: details.properties().collect(),
-    };
+    let from = (cx.appliance.issuer(Front::AuthV3), sub.as_str());
+    let mut claims = Claims::of(details, from, (issued_at, expires_at.seconds()));
     while length(&claims) > CLAIMS_MAX && claims.shorten() {}
     let key = cx.appliance.signing.signer(Algorithm::Rs256);
     key.sign(TYPE, &claims).map(Secret::new)
 }
 
-impl Claims<'_> {
+impl<'a> Claims<'a> {
+    fn of(
+        details: &'a UserDetails,
+        (iss, sub): (&'a str, &'a str),
+        (iat, exp): (i64, i64),
+    ) -> Self {
+        Self {
+            iss,
+            sub,
+            iat,
+            exp,
+            authorities: &details.authorities,
+            username: Cow::Borrowed(&details.username),
+            cme_user_name: details.login_name.as_deref(),
+            contact_center_id: details.contact_center.as_deref(),
+            dbid: details.dbid,
+            login_name: details.login_name.as_deref(),
+            properties: details.properties().collect(),
+        }
+    }
+
     /// Takes one thing away, or says that nothing is left to take.
     fn shorten(&mut self) -> bool {
         let longest = self.properties.iter().max_by_key(|(_, value)| value.len());
@@ -114,21 +123,7 @@ mod tests {
 
     use super::*;
 
-    fn claims<'a>(details: &'a UserDetails, issuer: &'a str, sub: &'a str) -> Claims<'a> {
-        Claims {
-            iss: issuer,
-            sub,
-            iat: i64::MIN,
-            exp: i64::MIN,
-            authorities: &details.authorities,
-            username: Cow::Borrowed(&details.username),
-            cme_user_name: details.login_name.as_deref(),
-            contact_center_id: details.contact_center.as_deref(),
-            dbid: details.dbid,
-            login_name: details.login_name.as_deref(),
-            properties: details.properties().collect(),
-        }
-    }
+    const LONGEST: (i64, i64) = (i64::MIN, i64::MIN);
 
     #[test]
     fn properties_go_first_the_longest_of_them_before_the_others() {
@@ -139,7 +134,7 @@ mod tests {
             email: Some("a@b".into()),
             ..UserDetails::default()
         };
-        let mut claims = claims(&details, "i", "s");
+        let mut claims = Claims::of(&details, ("i", "s"), LONGEST);
         assert!(claims.shorten());
         let left: Vec<_> = claims.properties.keys().copied().collect();
         assert_eq!(left, ["email"]);
@@ -161,7 +156,7 @@ mod tests {
                 email: Some(mail),
                 ..UserDetails::default()
             };
-            let mut claims = claims(&details, &longest, &longest);
+            let mut claims = Claims::of(&details, (&longest, &longest), LONGEST);
             while length(&claims) > CLAIMS_MAX && claims.shorten() {}
             prop_assert!(length(&claims) <= CLAIMS_MAX);
             prop_assert!(claims.username.ends_with(&tail));

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use hyper::Method;
 use hyper::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderName, HeaderValue};
 use warp::Filter;
 
 use super::super::call::{Call, call, with_header};
 use super::super::{Dialect, Problem, Response, Routes};
 use super::api_response;
+use super::userinfo::about_bearer;
 use crate::domain::Appliance;
-use crate::domain::oidc::{details, signed_details};
+use crate::domain::oidc::signed_details;
 use crate::kernel::{Fault, Secret};
 
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
@@ -22,13 +22,8 @@ pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
 
 /// `GET /auth/v3/jwt-userinfo`: the details of a user, a client or a customer in `X-GWS-User`.
 async fn userinfo(call: Call) -> Response {
-    if call.method != Method::GET {
-        return call.not_allowed("GET");
-    }
-    call.run(|cx, call| {
-        let caller = call.caller(cx)?;
-        let details = details::of(cx, &caller)?;
-        let statement = header(&signed_details::of(cx, &caller, &details)?)?;
+    about_bearer(call, |cx, caller, details| {
+        let statement = header(&signed_details::of(cx, caller, details)?)?;
         let response = with_header(api_response::done()?, X_GWS_USER, statement);
         let exposed = HeaderValue::from_static("X-GWS-User");
         Ok(with_header(

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hyper::Method;
 use serde::Serialize;
 use warp::Filter;
 
 use super::super::call::{Call, call, json};
 use super::super::{Dialect, Response, Routes};
-use super::userinfo::UserRole;
+use super::userinfo::{UserRole, about_bearer};
 use crate::domain::Appliance;
 use crate::domain::access::Caller;
-use crate::domain::oidc::details::{self, UserDetails};
+use crate::domain::oidc::details::UserDetails;
 
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
     warp::path!("openid" / "userinfo")
@@ -23,13 +22,8 @@ pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
 
 /// `GET /auth/v3/openid/userinfo`: the details of a user, a client or a customer.
 async fn userinfo(call: Call) -> Response {
-    if call.method != Method::GET {
-        return call.not_allowed("GET");
-    }
-    call.run(|cx, call| {
-        let caller = call.caller(cx)?;
-        let details = details::of(cx, &caller)?;
-        json(&OpenIdUserInfo::of(&caller, &details))
+    about_bearer(call, |_, caller, details| {
+        json(&OpenIdUserInfo::of(caller, details))
     })
     .await
 }

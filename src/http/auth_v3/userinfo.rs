@@ -8,9 +8,10 @@ use serde::Serialize;
 use warp::Filter;
 
 use super::super::call::{Call, call, json};
-use super::super::{Dialect, Response, Routes};
-use crate::domain::Appliance;
+use super::super::{Dialect, Problem, Response, Routes};
+use crate::domain::access::Caller;
 use crate::domain::oidc::details::{self, UserDetails};
+use crate::domain::{Appliance, Cx};
 
 pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
     warp::path!("userinfo")
@@ -21,13 +22,20 @@ pub(super) fn routes(on: &Arc<Appliance>) -> Routes {
 
 /// `GET /auth/v3/userinfo`: the details of a user, a client or a customer.
 async fn userinfo(call: Call) -> Response {
+    about_bearer(call, |_, _, details| json(&CloudUserDetails::from(details))).await
+}
+
+/// A `GET` that tells whom the bearer speaks for, in one form or another.
+pub(super) async fn about_bearer(
+    call: Call,
+    tell: impl FnOnce(&Cx<'_>, &Caller, &UserDetails) -> Result<Response, Problem>,
+) -> Response {
     if call.method != Method::GET {
         return call.not_allowed("GET");
     }
     call.run(|cx, call| {
         let caller = call.caller(cx)?;
-        let details = details::of(cx, &caller)?;
-        json(&CloudUserDetails::from(&details))
+        tell(cx, &caller, &details::of(cx, &caller)?)
     })
     .await
 }

@@ -111,17 +111,7 @@ pub(super) fn create(
     padlock: &Padlock,
     tell: Teller<'_>,
 ) -> Result<Made, Error> {
-    let now = || on.own_context().now;
-    let made = recorded(on, file).and_then(|()| {
-        let key = own_key(on, &site.config)?;
-        let entropy = on.entropy();
-        let maker = Maker {
-            config: &site.config,
-            master_key: &key,
-            entropy: entropy.as_ref(),
-            now: &now,
-            tell,
-        };
+    let made = recorded(on, site, file, tell, &|maker| {
         maker.make(file, padlock, Damage::Refuse, &|out, how| {
             on.store().dump(out, how)
         })
@@ -129,7 +119,7 @@ pub(super) fn create(
     // What was refused was never begun.
     if !matches!(&made, Err(error) if !error.is_fault()) {
         let outcome = Outcome {
-            at: now().to_millis().to_string(),
+            at: on.own_context().now.to_millis().to_string(),
             file: file.to_owned(),
             bytes: made.as_ref().ok().map(|made| made.bytes),
             is_verified: false,
@@ -148,17 +138,9 @@ pub fn salvage(
     padlock: &Padlock,
     tell: Teller<'_>,
 ) -> Result<Salvaged, Error> {
-    recorded(on, file)?;
-    let key = own_key(on, &site.config)?;
-    let (now, entropy) = (|| on.own_context().now, on.entropy());
-    let maker = Maker {
-        config: &site.config,
-        master_key: &key,
-        entropy: entropy.as_ref(),
-        now: &now,
-        tell,
-    };
-    maker.salvage(file, padlock, &|out, how| on.store().dump(out, how))
+    recorded(on, site, file, tell, &|maker| {
+        maker.salvage(file, padlock, &|out, how| on.store().dump(out, how))
+    })
 }
 
 /// The same for a store no server would start on. Nobody can be told on its record.
@@ -188,11 +170,25 @@ pub struct Salvaged {
     pub left_out: Vec<String>,
 }
 
-fn recorded(on: &Appliance, file: &Path) -> Result<(), Error> {
+/// Has one made, and says first on the record that it was begun.
+fn recorded<T>(
+    on: &Appliance,
+    site: &Site,
+    file: &Path,
+    tell: Teller<'_>,
+    make: &dyn Fn(&Maker<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let cx = on.own_context();
     admin::record(&cx, "backup.begun", &file.display().to_string())?;
     on.store().durable(cx.awaited()).wait()?;
-    Ok(())
+    let entropy = on.entropy();
+    make(&Maker {
+        config: &site.config,
+        master_key: &own_key(on, &site.config)?,
+        entropy: entropy.as_ref(),
+        now: &|| on.own_context().now,
+        tell,
+    })
 }
 
 /// The master key, if it is still the one the store was opened with.
