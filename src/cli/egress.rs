@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::print::{of, table};
 use super::{Target, say};
+use crate::kernel::Timestamp;
 use crate::upkeep::egress::Egress;
 use crate::upkeep::{Order, Report};
 
@@ -23,7 +24,7 @@ pub(super) fn show(target: Target) -> ExitCode {
 
 fn print(egress: &Egress, as_json: bool) {
     if as_json {
-        return say(format_args!("{:#}", of(egress)));
+        return say(format_args!("{:#}", dated(of(egress))));
     }
     let Some(since) = egress.since else {
         return say(
@@ -63,13 +64,31 @@ fn print(egress: &Egress, as_json: bool) {
 
 /// With each outcome as one word, such as `200` or `unreachable`.
 fn flat(all: &impl Serialize, outcome: &str) -> Value {
-    let mut all = of(all);
+    let mut all = dated(of(all));
     let rows = all.as_array_mut().into_iter().flatten();
     for row in rows.filter_map(Value::as_object_mut) {
         let status = row.get(outcome).and_then(|value| value.get("status"));
         if let Some(status) = status.cloned() {
             row.insert(outcome.to_owned(), status);
         }
+    }
+    all
+}
+
+/// With each instant as text, as everything else the operator is shown has it.
+fn dated(mut all: Value) -> Value {
+    match &mut all {
+        Value::Array(rows) => rows.iter_mut().for_each(|row| *row = dated(row.take())),
+        Value::Object(facts) => {
+            for (name, fact) in facts {
+                let instant = serde_json::from_value::<Timestamp>(fact.clone());
+                *fact = match (name.as_str(), instant) {
+                    ("since" | "at" | "last_at", Ok(instant)) => instant.to_string().into(),
+                    _ => dated(fact.take()),
+                };
+            }
+        }
+        _ => {}
     }
     all
 }
