@@ -51,7 +51,7 @@ pub struct Status {
     pub certificate_ends: Option<String>,
     /// How much the disk of the data folder has left for us.
     pub free_bytes: Option<u64>,
-    /// Memory in use by the process.
+    /// Memory in use by the server, where one runs.
     pub memory_bytes: Option<u64>,
     /// How far the machine's clock is behind the last instant used.
     pub clock_behind_seconds: u64,
@@ -86,7 +86,7 @@ pub(super) fn look(on: &Appliance, site: &Site) -> Result<Status, Fault> {
         messages_waiting: store.view().count_named("outbox_due")?,
         certificate_ends: ends.as_ref().map(Timestamp::to_string),
         free_bytes: free(&config.data).ok().map(|free| free.bytes),
-        memory_bytes: memory(),
+        memory_bytes: site.serving_since.and_then(|_| memory()),
         clock_behind_seconds: on.clock_lag().as_secs(),
     })
 }
