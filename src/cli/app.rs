@@ -66,8 +66,8 @@ enum Command {
 }
 
 const TYPES: &str = "What it is: GENESYS, STANDALONE_OPENID, TALKDESK_OPENID, NICE_CXONE_OPENID, TEST or SETUP_TEST";
-const SETTINGS: &str = "A file with its whole configuration as a JSON object, or - for standard input. Without \
-                        serviceParameters it keeps those it has; null takes them away";
+const SETTINGS: &str = "A file with its whole configuration as a JSON object, or - for standard input. In an \
+                        update, serviceParameters that are not in it stay, and null takes them away";
 
 #[derive(Args)]
 struct Options {

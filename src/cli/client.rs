@@ -71,10 +71,11 @@ enum Command {
 }
 
 const ROLES: &str = "A role of its own tokens: Agent, Supervisor, Admin, ClientService or Service; \
-                     may be repeated [default: ClientService with client_credentials, none without]";
+                     may be repeated [a new client's without any: ClientService with client_credentials, else none]";
 const GRANTS: &str = "A way to ask for tokens: authorization_code, refresh_token, client_credentials, password, \
-                      implicit or urn:admit:params:oauth:grant-type:ticket; may be repeated [default: \
-                      authorization_code and refresh_token with a redirect URI, client_credentials without]";
+                      implicit, urn:admit:params:oauth:grant-type:ticket or \
+                      urn:admit:params:oauth:grant-type:genesys-code; may be repeated [a new client's without any: \
+                      authorization_code and refresh_token with a redirect URI, else client_credentials]";
 
 #[derive(Args, Default, PartialEq)]
 struct Options {

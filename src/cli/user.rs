@@ -96,7 +96,7 @@ struct Within {
 }
 
 const ROLES: &str = "What the person may be: Agent, Supervisor, Admin, ClientService or Service; \
-                     may be repeated [default: Agent]";
+                     may be repeated [a new account's without any: Agent]";
 
 #[derive(Args, Default, PartialEq)]
 struct Options {
