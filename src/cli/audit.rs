@@ -2,7 +2,7 @@
 //! elsewhere.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write};
+use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -261,6 +261,15 @@ fn export(config: &Config, to: Option<&Path>) -> ExitCode {
         .open(path);
     let file = match made {
         Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return failed(
+                format_args!(
+                    "{} is there already, and an export replaces nothing",
+                    path.display()
+                ),
+                REFUSED,
+            );
+        }
         Err(error) => return failed(format_args!("{}: {error}", path.display()), REFUSED),
     };
     let mut file = BufWriter::new(file);

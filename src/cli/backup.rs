@@ -144,14 +144,17 @@ fn verify(target: Target, file: &Path, secret: &AnySecret) -> ExitCode {
 }
 
 fn beside(carries_master_key: bool, files: &[PathBuf]) -> String {
+    let key = carries_master_key.then(|| "the master key".to_owned());
     let names = files.iter().map(|file| file.display().to_string());
-    let key = if carries_master_key {
-        "the master key"
-    } else {
-        "no master key: keep that elsewhere"
+    let all: Vec<String> = key.into_iter().chain(names).collect();
+    let all = match all.as_slice() {
+        [] => "nothing else".to_owned(),
+        all => all.join(", "),
     };
-    let all: Vec<String> = std::iter::once(key.to_owned()).chain(names).collect();
-    format!("With it: {}.", all.join(", "))
+    if carries_master_key {
+        return format!("With it: {all}.");
+    }
+    format!("With it: {all}. The master key is not in it: keep a copy of that elsewhere.")
 }
 
 /// A backup, and whether another appliance's schedule made it.

@@ -41,6 +41,9 @@ pub(super) fn running(config: &Config, command: &AdminCommand) -> Result<AdminRe
         Ok(Answer::Done(Report::Admin(reply))) => Ok(reply),
         Ok(Answer::Refused(why) | Answer::Broken(why)) => Err(why),
         Ok(Answer::Done(_) | Answer::Progress(_)) => Err(UNANSWERED.to_owned()),
+        Err(error) if is_nobody(&error) => {
+            Err(format!("no server runs on {}", config.data.display()))
+        }
         Err(error) => Err(format!("the server's control socket: {error}")),
     }
 }

@@ -83,7 +83,7 @@ When it is started next:
             say("No client and no person has another secret or password than it had last.");
         }
         (Some(all), _) => {
-            say("These went back; change them again:");
+            say("These are not as they were in the folder you compare with; see to each:");
             print::table(&["kind", "id", "name", "what"], all);
         }
         (None, Some(why)) => say(format_args!(

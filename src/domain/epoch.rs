@@ -66,7 +66,7 @@ impl Epoch {
         let (happened, shown) = match self.why {
             CameBack::Restored { made_at } => (
                 "the store was restored from a backup",
-                format!("the backup, which shows {made_at}"),
+                format!("the backup, which was made at {made_at},"),
             ),
             CameBack::Copied => (
                 "an older copy of the data folder was put in the place of a newer one, or a copy was brought here without its witness",

@@ -105,8 +105,8 @@ pub(super) fn tour(config: &Config, way: &Way<'_>) -> ExitCode {
         Ok(walked) => walked.conclusion(),
         Err(why) => failed(
             format_args!(
-                "no answer from {base}: {why}. The tour needs a running server: start `admit serve` in another \
-                 terminal, or name its address with --base-url"
+                "no answer from {base}: {why}. The tour needs a running server whose certificate is good for that \
+                 address: start `admit serve` in another terminal, or name its address with --base-url"
             ),
             BROKEN,
         ),
