@@ -187,7 +187,7 @@ fn options_in(help: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_file_it_links_to_is_there() {
+fn every_file_and_section_it_links_to_is_there() {
     let readme = readme();
     let links: Vec<&str> = readme
         .split("](")
@@ -195,7 +195,19 @@ fn every_file_it_links_to_is_there() {
         .filter_map(|rest| rest.split(')').next())
         .collect();
     assert!(!links.is_empty());
+    let headings: Vec<String> = readme.lines().filter_map(anchor).collect();
     for link in links {
-        assert!(root().join(link).exists(), "{link}");
+        let is_there = match link.strip_prefix('#') {
+            Some(place) => headings.iter().any(|heading| heading == place),
+            None => root().join(link).exists(),
+        };
+        assert!(is_there, "{link}");
     }
+}
+
+/// What a link to this heading is called: its words in small letters, with dashes between them.
+fn anchor(line: &str) -> Option<String> {
+    let heading = line.strip_prefix("###").or(line.strip_prefix("##"))?;
+    let words = heading.trim().to_lowercase().replace(' ', "-");
+    Some(words.replace(|c: char| !c.is_alphanumeric() && c != '-', ""))
 }
