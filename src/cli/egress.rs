@@ -88,7 +88,7 @@ fn dated(mut all: Value) -> Value {
                 };
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
     all
 }
