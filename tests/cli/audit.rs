@@ -49,7 +49,7 @@ fn the_audit_is_listed_verified_and_exported_wherever_the_store_is_open() {
         assert_eq!((exported.code, exported.err.as_str()), (0, ""));
         let again = site.run(&["audit", "export", file]);
         assert!(
-            again.code == 1 && again.err.contains("exists"),
+            again.code == 1 && again.err.contains("is there already"),
             "{}",
             again.err
         );
