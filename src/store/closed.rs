@@ -17,9 +17,11 @@ use crate::kernel::{Fault, Timestamp};
 use super::commit::Barrier;
 use super::disk::RealDisk;
 use super::dump::{self, Contents, Dump, DumpError, Unchanged};
+use super::engine;
 use super::guard::guarded;
 use super::integrity::{Damage, Examination, Examined, Pace};
-use super::opening::{self, FOLDER, Lock, OpenError, Opening};
+use super::opening::{FOLDER, Lock, Opening};
+use super::refused::OpenError;
 use super::witness::Witness;
 use super::{check, count, reached, table};
 
@@ -111,7 +113,7 @@ impl Closed {
 
     fn copy_to(&self, fresh: &Path) -> io::Result<()> {
         remove(fresh)?;
-        let db = opening::start_new(fresh)?;
+        let db = engine::start_new(fresh)?;
         let names = check::tables(&self.db).map_err(io::Error::other)?;
         for name in &names {
             self.copy(&db, &table::prefix(name), &table::end(name))?;

@@ -1,4 +1,4 @@
-//! Opening the store: what must be true before the engine may touch its files, and what is said when it is not.
+//! Opening the store: what must be true before the engine may touch its files, and what becomes of them when it is not.
 //!
 //! Nothing here ever makes a new store where one has been. A new one is made in a folder of its own and moved into
 //! place complete, so that a kill at any instant leaves either no store or a whole one.
@@ -14,162 +14,20 @@ use std::time::Duration;
 use crate::crypto::seal::RecordKey;
 use crate::kernel::{Fault, Timestamp};
 
-use super::closed::FOLDER_FRESH;
 use super::commit::Barrier;
 use super::disk::{Disk, Engine};
 use super::dump::Unchanged;
+use super::engine::{Trouble, guarded, remove_torn_snapshots, start};
 use super::integrity::Damage;
 use super::reached::{self, Reached};
+use super::refused::{OpenError, at};
 use super::schema::{
     self, CameBack, MARKER, PROGRAM, SCHEMA, SCHEMAS, STEPS, Schema, Step, Stepping,
 };
 use super::tx::Tx;
 use super::view::View;
 use super::witness::{self, Finding, Witness};
-use super::{guard, integrity, space};
-
-/// Why the store was not opened, and what the operator can do.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process, or this one, has it open.
-    #[error("the store in {0} is in use by another process: stop the running server first")]
-    InUse(PathBuf),
-    /// The machine refused: permissions, space, descriptors. Nothing was moved.
-    #[error(
-        "{path}: {cause}. Nothing was changed; check the owner and the permissions, the free space and the limit of open files, then start again"
-    )]
-    Machine {
-        /// What was touched.
-        path: PathBuf,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// The engine's files do not open.
-    #[error(
-        "the store in {path} is damaged ({why}) and was set aside as {aside}: keep that folder, and restore the latest backup"
-    )]
-    Damaged {
-        /// Where it stood.
-        path: PathBuf,
-        /// Where it stands now.
-        aside: PathBuf,
-        /// What the engine said.
-        why: String,
-    },
-    /// The engine's files do not open, and cannot be moved either.
-    #[error(
-        "the store in {path} is damaged ({why}) and could not be set aside: {cause}. Move the folder away by hand, keep it, and restore the latest backup"
-    )]
-    Stuck {
-        /// Where it stands.
-        path: PathBuf,
-        /// What the engine said.
-        why: String,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// Data once existed and is gone.
-    #[error(
-        "{marker} says that a store once existed, but {path} holds none: mount or move the missing folder back, or restore a backup. \
-         To give up all data for good, remove {marker} and start again"
-    )]
-    Vanished {
-        /// Where the store should be.
-        path: PathBuf,
-        /// The file that says so.
-        marker: PathBuf,
-    },
-    /// What is there is older than what was there.
-    #[error(
-        "{marker} says that the store in {path} had come further than it has: an older copy was put in its place, or its end was lost. \
-         Put the right folder back, or restore a backup. To go on with the older state, run `admit store accept`: \
-         every ticket, session and token from before ends then, because what was used or revoked since looks alive"
-    )]
-    Stale {
-        /// The store.
-        path: PathBuf,
-        /// The file that says so.
-        marker: PathBuf,
-    },
-    /// Data once existed, and not even the folder's marker is left.
-    #[error(
-        "{witness} says that a store once existed in {path}, which holds none: mount or move the missing folder back, or restore a backup. \
-         To give up all data for good, remove {witness} and start again"
-    )]
-    Gone {
-        /// The data folder.
-        path: PathBuf,
-        /// The file that says so.
-        witness: PathBuf,
-    },
-    /// The witness is about another store.
-    #[error(
-        "{witness} belongs to another store than the one in {path}: put the right folder back, or name another place by store.witness. \
-         If this store has taken the other one's place for good, run `admit store accept`: every ticket, session and token from before ends then"
-    )]
-    Another {
-        /// The store.
-        path: PathBuf,
-        /// The file that says so.
-        witness: PathBuf,
-    },
-    /// Records are damaged, or are not there although they are counted.
-    #[error(
-        "the store in {path} is damaged: {first}{}. Nothing is served from it. `admit store check` names everything that is damaged; \
-         keep a copy of the folder, and restore the latest backup",
-        and_more(*.more)
-    )]
-    Unsound {
-        /// The store.
-        path: PathBuf,
-        /// What is damaged, by table and key.
-        first: String,
-        /// How much else is.
-        more: u64,
-    },
-    /// What was durable at the end of the engine's log is not there.
-    #[error(
-        "the store in {path} is damaged: its file db has lost its end, and with it the last {missing} batches of changes that were answered. \
-         Keep a copy of the folder, and restore the latest backup. To accept the loss, run `admit store accept`: every ticket, session and token from before ends then"
-    )]
-    EndLost {
-        /// The store.
-        path: PathBuf,
-        /// How many batches.
-        missing: u64,
-    },
-    /// The engine's files do not open, and stay where they are.
-    #[error(
-        "the store in {path} is damaged, and nothing of it can be read ({why}): keep the folder, and restore the latest backup"
-    )]
-    Unreadable {
-        /// The store.
-        path: PathBuf,
-        /// What the engine said.
-        why: String,
-    },
-    /// There are records, but not the one every store begins with.
-    #[error(
-        "{0} holds records but not the one every store begins with: it is not a store of this program, or it is damaged. Move it away, or restore a backup"
-    )]
-    Foreign(PathBuf),
-    /// A newer program wrote it.
-    #[error(
-        "the store has schema {found}, and this program knows up to {SCHEMA}: install the newer version again, or restore a backup made by this one. Nothing was changed"
-    )]
-    Newer {
-        /// The store's schema number.
-        found: u32,
-    },
-    /// The first record's checksum does not agree with our key.
-    #[error(
-        "the master key does not belong to the store in {0} (or its first record is damaged): put back the master key the store was made with. Nothing was changed"
-    )]
-    WrongKey(PathBuf),
-    /// The store refused a write or a read that opening needs.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-}
+use super::{integrity, space, upgraded};
 
 /// Where a store is, and on what terms it is opened.
 #[derive(Debug, Clone, Copy)]
@@ -593,6 +451,12 @@ impl Opening<'_> {
     }
 
     fn vanished(&self) -> OpenError {
+        if let Some(aside) = self.set_aside_before() {
+            return OpenError::Aside {
+                path: self.data_dir.join(FOLDER),
+                aside,
+            };
+        }
         OpenError::Vanished {
             path: self.data_dir.join(FOLDER),
             marker: self.data_dir.join(MARKER),
@@ -618,11 +482,19 @@ impl Opening<'_> {
         }
     }
 
+    /// The newest of the damaged stores that stand beside where ours should be.
+    fn set_aside_before(&self) -> Option<PathBuf> {
+        let entries = fs::read_dir(self.data_dir).ok()?.flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let newest = names.filter(|name| name.starts_with(ASIDE)).max()?;
+        Some(self.data_dir.join(newest))
+    }
+
     fn set_aside(&self, folder: &Path) -> io::Result<PathBuf> {
         let when = self.now.to_jiff().strftime("%Y%m%dT%H%M%SZ").to_string();
         let named = |n: u32| match n {
-            0 => self.data_dir.join(format!("{FOLDER}.damaged-{when}")),
-            n => self.data_dir.join(format!("{FOLDER}.damaged-{when}-{n}")),
+            0 => self.data_dir.join(format!("{ASIDE}{when}")),
+            n => self.data_dir.join(format!("{ASIDE}{when}-{n}")),
         };
         let aside = (0..ASIDE_MAX).map(named).find(|path| !path.exists());
         let aside = aside.ok_or(ErrorKind::AlreadyExists)?;
@@ -642,93 +514,6 @@ fn due(schema: Schema, known: &schema::Marker, target: u32) -> Option<Change> {
     (from != PROGRAM).then_some(Change::Program { from })
 }
 
-/// The copy that was made for the steps, and how it takes the store's place.
-mod upgraded {
-    use std::path::Path;
-    use std::{fs, io};
-
-    use super::{FOLDER, FOLDER_FRESH, FOLDER_UNFINISHED, await_closed, sync};
-
-    const COMPLETE: &str = "store.upgraded";
-    const REPLACED: &str = "store.replaced";
-    const BATCH: usize = 1_000;
-
-    /// Every record as it is.
-    pub(super) fn copy(from: &sled::Db, to: &sled::Db) -> Result<(), sled::Error> {
-        let mut batch = sled::Batch::default();
-        for (done, entry) in from.iter().enumerate() {
-            let (place, bytes) = entry?;
-            batch.insert(place, bytes);
-            if done % BATCH == BATCH - 1 {
-                to.apply_batch(std::mem::take(&mut batch))?;
-            }
-        }
-        to.apply_batch(batch)
-    }
-
-    /// Moves the copy where the store is. Both engines are closed.
-    pub(super) fn put_in_place(data_dir: &Path) -> io::Result<()> {
-        let [unfinished, store, complete, replaced] =
-            [FOLDER_UNFINISHED, FOLDER, COMPLETE, REPLACED].map(|name| data_dir.join(name));
-        await_closed(&unfinished)?;
-        await_closed(&store)?;
-        fs::rename(unfinished, complete)?;
-        sync(data_dir)?;
-        fs::rename(store, replaced)?;
-        finish(data_dir)
-    }
-
-    /// Removes what a kill left of a store that was compacted: the copy, or the old files once it has taken their place.
-    /// Only while the store in place is sound. That it cannot be done is no reason not to start.
-    pub(super) fn remove_compacted(data_dir: &Path) -> Option<String> {
-        let left = data_dir.join(FOLDER_FRESH);
-        match fs::remove_dir_all(&left) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Some(format!(
-                "{} was left behind when the store was compacted, is not needed, and cannot be removed: {error}",
-                left.display()
-            )),
-            _ => None,
-        }
-    }
-
-    /// Goes on where a kill came between, and removes what is not needed any more.
-    pub(super) fn finish(data_dir: &Path) -> io::Result<()> {
-        let [store, complete, replaced] =
-            [FOLDER, COMPLETE, REPLACED].map(|name| data_dir.join(name));
-        if complete.try_exists()? {
-            if store.try_exists()? {
-                // An older program may have had the store open since: the copy is made anew.
-                fs::remove_dir_all(&complete)?;
-            } else {
-                fs::rename(&complete, &store)?;
-            }
-            sync(data_dir)?;
-        }
-        if replaced.try_exists()? && store.try_exists()? {
-            fs::remove_dir_all(replaced)?;
-        }
-        Ok(())
-    }
-}
-
-/// The engine of a store that is being made.
-pub(super) fn engine_at(folder: &Path) -> Result<sled::Db, OpenError> {
-    start(folder).map_err(|trouble| trouble.unmoved(folder))
-}
-
-/// Waits until no thread of the engine that was closed writes in its folder any more: until it gives up its lock.
-pub(super) fn await_closed(folder: &Path) -> io::Result<()> {
-    let file = File::open(folder.join("db"))?;
-    for _ in 0..LOCKED_TRIES {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) => thread::sleep(LOCKED_PAUSE),
-            Err(TryLockError::Error(cause)) => return Err(cause),
-        }
-    }
-    Err(io::Error::other("the engine does not close"))
-}
-
 #[derive(Clone, Copy)]
 enum Found {
     Nothing,
@@ -737,129 +522,17 @@ enum Found {
     Schema(Schema),
 }
 
-/// Why the engine did not start.
-enum Trouble {
-    Locked,
-    Machine(io::Error),
-    Damage(String),
-}
-
-impl Trouble {
-    fn of(error: sled::Error) -> Self {
-        match error {
-            sled::Error::Io(cause) if cause.to_string().contains("could not acquire lock") => {
-                Self::Locked
-            }
-            sled::Error::Io(cause) if is_damage(cause.kind()) => Self::Damage(cause.to_string()),
-            sled::Error::Io(cause) => Self::Machine(cause),
-            sled::Error::ReportableBug(why) => Self::Damage(why),
-            other @ (sled::Error::CollectionNotFound(_) | sled::Error::Unsupported(_)) => {
-                Self::Damage(other.to_string())
-            }
-            sled::Error::Corruption { .. } => {
-                Self::Damage("a page or the table of pages is not as it was written".to_owned())
-            }
-        }
-    }
-
-    /// What the engine said of its files, if it is them.
-    fn damage(self) -> Result<String, Self> {
-        if let Self::Damage(why) = self {
-            return Ok(why);
-        }
-        Err(self)
-    }
-
-    fn unmoved(self, path: &Path) -> OpenError {
-        let path = path.to_path_buf();
-        match self {
-            Self::Locked => OpenError::InUse(path),
-            Self::Machine(cause) => OpenError::Machine { path, cause },
-            Self::Damage(why) => OpenError::Machine {
-                path,
-                cause: io::Error::other(why),
-            },
-        }
-    }
-}
-
-fn is_damage(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::InvalidData)
-}
-
-/// Starts an engine in a folder that is made for it.
-pub(super) fn start_new(folder: &Path) -> io::Result<sled::Db> {
-    DirBuilder::new().mode(0o700).create(folder)?;
-    start(folder).map_err(|trouble| io::Error::other(trouble.unmoved(folder)))
-}
-
-/// Starts the engine. Its threads may outlive the last one by a moment and keep its files locked; nobody else can.
-fn start(folder: &Path) -> Result<sled::Db, Trouble> {
-    for _ in 0..LOCKED_TRIES {
-        match try_start(folder) {
-            Err(Trouble::Locked) => thread::sleep(LOCKED_PAUSE),
-            started => return started,
-        }
-    }
-    try_start(folder)
-}
-
-fn try_start(folder: &Path) -> Result<sled::Db, Trouble> {
-    let config = sled::Config::new()
-        .path(folder)
-        .flush_every_ms(None)
-        .segment_size(SEGMENT)
-        .cache_capacity(CACHE);
-    guarded(|| config.open())
-}
-
-fn guarded<T>(engine: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, Trouble> {
-    guard::guarded(engine).map_err(Trouble::of)
-}
-
-fn and_more(more: u64) -> String {
-    match more {
-        0 => String::new(),
-        more => format!(", and {more} more"),
-    }
-}
-
-/// A kill while the engine starts can leave a snapshot it would take for its newest, and then never open again.
-fn remove_torn_snapshots(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-fn sync(folder: &Path) -> io::Result<()> {
+pub(super) fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
-}
-
-fn at<T>(path: &Path, outcome: io::Result<T>) -> Result<T, OpenError> {
-    outcome.map_err(|cause| OpenError::Machine {
-        path: path.to_path_buf(),
-        cause,
-    })
 }
 
 /// The engine's folder inside the data folder.
 pub(super) const FOLDER: &str = "store";
-const FOLDER_UNFINISHED: &str = "store.unfinished";
+pub(super) const FOLDER_UNFINISHED: &str = "store.unfinished";
 const LOCK: &str = "store.lock";
-// Nearly all a store takes is the engine's page table; what is read again stays in the system's own cache (decision 0043).
-const CACHE: u64 = 8 << 20;
-// The engine keeps a leaf of more than a quarter of a segment in a file that it never syncs. A leaf holds up to about
-// twenty records, so twenty of the largest must fit.
-const SEGMENT: usize = 8 << 20;
+const ASIDE: &str = "store.damaged-";
 const ASIDE_MAX: u32 = 1_000;
 const HELD_TRIES: u32 = 40;
-const LOCKED_TRIES: u32 = 1_000;
 const LOCKED_PAUSE: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
@@ -948,10 +621,11 @@ mod tests {
         );
         assert!(aside.join("db").exists() && !sandbox.folder().exists());
         assert!(refused.to_string().contains("restore the latest backup"));
-        assert!(matches!(
-            refusal(sandbox.try_open()),
-            OpenError::Vanished { .. }
-        ));
+        let again = refusal(sandbox.try_open());
+        assert!(
+            matches!(&again, OpenError::Aside { aside: named, .. } if named == aside),
+            "{again}"
+        );
         fs::rename(aside, sandbox.folder()).unwrap();
         fs::remove_file(torn).unwrap();
         assert!(sandbox.open().view().get(&NOTES, &1).unwrap().is_some());
