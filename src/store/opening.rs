@@ -540,6 +540,7 @@ mod tests {
     use std::io::{BufRead, BufReader, Read};
     use std::process::{Command, Stdio};
 
+    use super::super::engine::await_closed;
     use super::super::sandbox::{NOTES, Sandbox, keep, note};
     use super::super::{RealDisk, Store, Verdict};
     use super::*;
