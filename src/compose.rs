@@ -71,7 +71,7 @@ pub enum Error {
     },
     /// The master key is not there although there are data.
     #[error(
-        "the master key {path} is missing, and without it the data in {data} cannot be read: put the key back",
+        "the master key {path} is missing, and without it the data in {data} cannot be read: put the key back, or make it again of its shares with `admit master-key combine`",
         path = .path.display(), data = .data.display()
     )]
     KeyMissing {

@@ -13,7 +13,10 @@ pub(super) fn init(config: &Config) -> ExitCode {
                 return failed(error, BROKEN);
             }
             say(match composed.first_run {
-                Some(path) => format!("Ready. The first credentials are in {}.", path.display()),
+                Some(path) => format!(
+                    "Ready. The first credentials are in {}. Without the master key nothing can be read: `admit master-key split` makes shares of it for paper.",
+                    path.display()
+                ),
                 None => format!("{} is set up already.", config.data.display()),
             });
             ExitCode::SUCCESS

@@ -10,6 +10,7 @@ mod init;
 mod key_pair;
 mod log;
 mod manual;
+mod master_key;
 mod org;
 mod outbox;
 mod print;
@@ -89,6 +90,8 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup back, into a data folder that is empty or not there.
     Restore(restore::Restore),
+    /// Split the master key into shares for paper, and make it again of them.
+    MasterKey(master_key::MasterKey),
     /// Let this version of the program take a stopped store over from an older one, or only try that on a copy.
     Upgrade(upgrade::Upgrade),
     /// Walk a running server through the whole job and compare each answer with the contract.
@@ -222,6 +225,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Audit(audit) => audit.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
+        Command::MasterKey(master_key) => master_key.run(),
         Command::Upgrade(upgrade) => upgrade.run(),
         Command::Tour(visit) => visit_with_config(visit),
         Command::StandIns(options) => stand_ins::run(options),

@@ -343,7 +343,8 @@ fn greet(config: &Config, addresses: &str, base: &str, first_run: Option<&Path>)
         r#"
 This was the first start. The first credentials are in
   {file}
-Keep them somewhere safe, and remove the file when you have tried it all. In another terminal, with curl and jq:
+Keep them somewhere safe, and remove the file when you have tried it all. Without the master key nothing can be read:
+`{program} master-key split --data '{data}'` makes shares of it for paper. In another terminal, with curl and jq:
 
   # a token for your backend
   CLIENT=$(jq -r '.client | .client_id + ":" + .client_secret' '{file}')

@@ -15,6 +15,12 @@ pub const MASTER_KEY_LEN: usize = 32;
 /// Length of a store epoch's id in bytes.
 pub const EPOCH_ID_LEN: usize = 16;
 
+/// Bytes to call a master key by, which tell nothing else about it.
+pub fn name(master: &Secret<[u8; MASTER_KEY_LEN]>) -> Result<[u8; 4], Fault> {
+    let name = purpose(master, b"admit key name v1")?;
+    Ok(name.expose().first_chunk().copied().unwrap_or_default())
+}
+
 /// All purposes of one appliance's master key.
 pub struct Keyring {
     sealing: LessSafeKey,

@@ -17,6 +17,7 @@ use crate::kernel::Fault;
 
 use super::count::Count;
 use super::guard::guarded;
+use super::opening::FOLDER;
 use super::record::{self, Place};
 use super::view::unread;
 
@@ -51,6 +52,30 @@ pub(super) fn newest(db: &sled::Db, key: &RecordKey) -> Result<u64, Fault> {
 /// Root's commands write here too: a link somebody put there is not followed.
 const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
+/// Whether the store in `data_dir` is under this key, as far as its note tells, which a running server may be writing;
+/// None: there is no note, or none that can be read.
+pub fn fits(data_dir: &Path, key: &RecordKey) -> io::Result<Option<bool>> {
+    let mut options = File::options();
+    let note = data_dir.join(FOLDER).join(FILE);
+    let file = match options.read(true).custom_flags(NO_LINK).open(note) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    // One of the two is damaged more easily than both.
+    Ok(parts(&file, key).map(|(_, is_signed, is_of_key)| is_signed || is_of_key))
+}
+
+/// The number, whether its checksum agrees, and whether that of the key does.
+fn parts(file: &File, of: &RecordKey) -> Option<(u64, bool, bool)> {
+    let mut note = [0; NOTE];
+    file.read_exact_at(&mut note, 0).ok()?;
+    let (number, rest) = note.split_first_chunk::<NUMBER>()?;
+    let (tag, key) = rest.split_at_checked(RECORD_TAG_LEN)?;
+    let is_signed = of.tag(NAME, b"", number) == tag;
+    let is_of_key = of.tag(NAME, b"key", b"") == key;
+    Some((u64::from_le_bytes(*number), is_signed, is_of_key))
+}
+
 /// The note, held open.
 pub(super) struct Reached {
     file: File,
@@ -79,15 +104,8 @@ impl Reached {
         matches!(self.parts(), Some((_, false, false)))
     }
 
-    /// The number, whether its checksum agrees, and whether that of the key does.
     fn parts(&self) -> Option<(u64, bool, bool)> {
-        let mut note = [0; NOTE];
-        self.file.read_exact_at(&mut note, 0).ok()?;
-        let (number, rest) = note.split_first_chunk::<NUMBER>()?;
-        let (tag, key) = rest.split_at_checked(RECORD_TAG_LEN)?;
-        let is_signed = self.key.tag(NAME, b"", number) == tag;
-        let is_of_key = self.key.tag(NAME, b"key", b"") == key;
-        Some((u64::from_le_bytes(*number), is_signed, is_of_key))
+        parts(&self.file, &self.key)
     }
 
     /// Notes that the batch of this number is durable.

@@ -9,6 +9,7 @@ pub mod backup;
 pub mod doctor;
 pub mod egress;
 pub mod restore;
+pub mod shares;
 pub mod status;
 pub mod storage;
 pub mod upgrade;

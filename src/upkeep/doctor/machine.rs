@@ -102,7 +102,7 @@ fn master_key(config: &Config, findings: &mut Findings) {
     }
     let words = format!(
         "{} is in the data folder, so that whoever copies the folder can read it all: move it while the server is stopped, \
-         and name the new place in store.master_key; keep a copy of it somewhere safe",
+         and name the new place in store.master_key; keep a copy of it somewhere safe, or shares of it on paper (`admit master-key split`)",
         path.display()
     );
     findings.add(what, Weight::Advice, words);
