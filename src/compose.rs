@@ -256,6 +256,21 @@ fn refuse_cut_off(data: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// A folder whose store is gone is not made anew: whoever moves the old one back, by `mv`, would move it into this one.
+fn refuse_in_place_of_gone(config: &Config) -> Result<(), Error> {
+    if config.data.exists() {
+        // It is asked again under the lock.
+        return Ok(());
+    }
+    let witness = config.witness();
+    let site = store::Site {
+        data_dir: &config.data,
+        witness: witness.as_deref(),
+        accepts_older: false,
+    };
+    Ok(site.check()?)
+}
+
 fn open(config: &Config, port: u16, world: World, accepts_older: bool) -> Result<Appliance, Error> {
     let World {
         clock,
@@ -263,6 +278,7 @@ fn open(config: &Config, port: u16, world: World, accepts_older: bool) -> Result
         disk,
     } = world;
     let data = &config.data;
+    refuse_in_place_of_gone(config)?;
     files::make_private(data).map_err(at(data))?;
     owned(data)?;
     tighten(data)?;
@@ -328,7 +344,11 @@ pub fn couriers(config: &Config) -> Result<Couriers, Error> {
     let channels = [chosen.sms, chosen.voice, chosen.email];
     // Each is made once, however many channels use it, and only if one does.
     let wanted = |courier| channels.contains(&courier);
-    let spool = wanted(config::Courier::Spool).then(|| spool(&chosen.spool));
+    let spool = wanted(config::Courier::Spool).then(|| {
+        // The spool may be in the data folder, and is made with it.
+        refuse_in_place_of_gone(config)?;
+        spool(&chosen.spool)
+    });
     let spool = spool.transpose()?;
     let account = chosen.smtp.as_ref();
     let mail = account.filter(|_| wanted(config::Courier::Smtp));

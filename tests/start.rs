@@ -4,11 +4,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use crate::support::line::{Site, create, redeem};
 use crate::support::process::{Launch, Process, was_killed};
+use crate::tour::admit;
 
 const NOISE: u32 = 3;
 const STARTS: usize = 5;
@@ -138,6 +139,46 @@ fn a_second_process_on_the_same_data_is_refused_with_a_sentence() {
     assert!(first.log().contains("is ready on"));
     drop(first);
     drop(Launch::on(data.path()).start());
+}
+
+/// With its witness where an operator has it, beside the data folder.
+fn without_settings(folder: &Path, words: &[&str]) -> Output {
+    let mut command = admit(folder);
+    command.env("ADMIT_SERVER_LISTEN", "127.0.0.1:0");
+    command.args(words).output().unwrap()
+}
+
+#[test]
+fn a_start_refused_in_place_of_a_folder_that_was_moved_away_does_not_stand_in_the_way_of_moving_it_back()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |words: &[&str]| without_settings(folder.path(), words);
+    let init = ["init", "--data", "d"];
+    let made = run(&init);
+    assert!(made.status.success(), "{made:?}");
+    let move_to = |from: &str, to: &str| {
+        let mut command = Command::new("mv");
+        let moved = command.args([from, to]);
+        assert!(moved.current_dir(folder.path()).status().unwrap().success());
+    };
+    move_to("d", "e");
+    let spool = folder.path().join("spool.toml");
+    fs::write(spool, "[codes]\nsms = \"spool\"\n").unwrap();
+    let with_spool = ["serve", "--data", "d", "--config", "spool.toml"];
+    for words in [&init[..], &["serve", "--data", "d"], &with_spool] {
+        let refused = run(words);
+        let why = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(3), "{why}");
+        assert!(why.contains("move the missing folder back"), "{why}");
+        assert!(!folder.path().join("d").exists(), "{words:?}");
+    }
+    move_to("e", "d");
+    let found = run(&init);
+    let said = String::from_utf8_lossy(&found.stdout);
+    assert_eq!(
+        (said.as_ref(), found.status.code()),
+        ("d is set up already.\n", Some(0))
+    );
 }
 
 #[test]
