@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite as suites};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -265,8 +265,18 @@ fn certified(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey
         return Err(content(&files.chain, &"holds no certificate"));
     }
     let key = Zeroizing::new(text(&files.key)?);
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|e| content(&files.key, &e))?;
-    CertifiedKey::from_der(chain, key, provider).map_err(|e| content(&files.key, &e))
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|e| match e {
+        pem::Error::NoItemsFound => content(&files.key, &"holds no private key"),
+        e => content(&files.key, &e),
+    })?;
+    CertifiedKey::from_der(chain, key, provider).map_err(|e| match e {
+        rustls::Error::InconsistentKeys(_) => {
+            let chain = files.chain.display();
+            let words = format!("is not the key of the certificate in {chain}");
+            content(&files.key, &words)
+        }
+        e => content(&files.key, &e),
+    })
 }
 
 fn stands(files: &TlsFiles, root: &str, names: &[String], now: Timestamp) -> Result<bool, Error> {
@@ -374,6 +384,29 @@ mod tests {
         assert!(matches!(certificate.reload(), Err(Error::Content(..))));
         prepare(folder.path(), &names, now()).unwrap();
         certificate.reload().unwrap();
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_is_told_in_words_of_ours() {
+        let folder = Folder::new();
+        let names = names(&["localhost"]);
+        let files = prepare(folder.path(), &names, now()).unwrap();
+        let certificate = Certificate::load(files.clone()).unwrap();
+        let other = fs::read(folder.path().join("tls/ca.key")).unwrap();
+        let (chain, key) = (files.chain.display(), files.key.display());
+        let cases = [
+            (
+                other,
+                format!("{key}: is not the key of the certificate in {chain}"),
+            ),
+            (Vec::new(), format!("{key}: holds no private key")),
+        ];
+        for (written, words) in cases {
+            fs::write(&files.key, written).unwrap();
+            assert_eq!(certificate.reload().unwrap_err().to_string(), words);
+            let started = Certificate::load(files.clone());
+            assert_eq!(started.unwrap_err().to_string(), words);
+        }
     }
 
     #[test]
