@@ -329,7 +329,7 @@ async fn oc_10_1_1_an_orderly_rotation_says_from_when_on_it_can_be_done() {
         assert!(matches!(refused, Error::TooEarly(instant) if instant == told));
         assert_eq!(
             refused.to_string(),
-            "the next key cannot sign before 2026-11-22T12:00:00Z, when everyone can have seen it"
+            "the next key cannot sign before 2026-11-22T12:00:00Z, when everyone can have seen it; --now does not wait"
         );
         assert_eq!(scene.named("next").len(), 1, "it was published meanwhile");
         scene.server.advance(DAY / 2);

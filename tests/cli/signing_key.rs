@@ -24,7 +24,9 @@ fn too_early(site: &Site, words: &[&str]) {
     let instant = said
         .err
         .strip_prefix("admit: the next key cannot sign before ")
-        .and_then(|rest| rest.strip_suffix(", when everyone can have seen it\n"));
+        .and_then(|rest| {
+            rest.strip_suffix(", when everyone can have seen it; --now does not wait\n")
+        });
     assert!(
         instant.is_some_and(|text| text.ends_with('Z')),
         "{}",

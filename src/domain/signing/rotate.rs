@@ -29,7 +29,9 @@ pub enum Error {
     #[error("there is no such signing key")]
     Unknown,
     /// The next key has not been published long enough; it will have been at this instant.
-    #[error("the next key cannot sign before {0}, when everyone can have seen it")]
+    #[error(
+        "the next key cannot sign before {0}, when everyone can have seen it; --now does not wait"
+    )]
     TooEarly(Timestamp),
     /// Something of ours broke.
     #[error(transparent)]
