@@ -51,7 +51,11 @@ impl File<'_> {
         }
         let place = || self.at(Some(&section.span()), Some(bare(name)));
         if !sections().any(|known| known == name) {
-            problems.push(Problem::new(place(), unknown_section(name)));
+            let refusal = match value.get_ref() {
+                DeValue::Table(_) => unknown_section(name),
+                _ => unknown_above_all(name),
+            };
+            problems.push(Problem::new(place(), refusal));
             return;
         }
         let DeValue::Table(table) = value.get_ref() else {
@@ -90,18 +94,32 @@ fn find(section: &str, name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.parts() == (section, name))
 }
 
+/// What is written like a setting and stands where no section has begun.
+fn unknown_above_all(name: &str) -> String {
+    match elsewhere(name).or_else(|| nearest(name, above_all())) {
+        Some(meant) => format!("is not a setting; did you mean \"{meant}\"?"),
+        None => format!(
+            "is not a setting; above the first section stands only {}",
+            above_all().collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
 fn unknown_section(name: &str) -> String {
-    let homeless = KEYS.iter().find(|key| key.parts().1 == name);
-    let meant = homeless
-        .map(|key| key.path)
-        .or_else(|| nearest(name, sections().chain(above_all())));
-    match meant {
+    let near = || nearest(name, sections().chain(above_all()));
+    match elsewhere(name).or_else(near) {
         Some(meant) => format!("is not a section; did you mean \"{meant}\"?"),
         None => format!(
             "is not a section; there are {}",
             sections().collect::<Vec<_>>().join(", ")
         ),
     }
+}
+
+/// The setting of that name, in whatever section it stands.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    let known = KEYS.iter().find(|key| key.parts().1 == name);
+    known.map(|key| key.path)
 }
 
 /// The settings that belong to no section.
@@ -120,11 +138,7 @@ fn unknown_key(section: &str, name: &str) -> String {
     if find("", name).is_some() {
         return "belongs to no section: put the line above the first one".to_owned();
     }
-    let elsewhere = KEYS.iter().find(|key| key.parts().1 == name);
-    let meant = elsewhere
-        .map(|key| key.path)
-        .or_else(|| nearest(name, here()));
-    match meant {
+    match elsewhere(name).or_else(|| nearest(name, here())) {
         Some(meant) => format!("is not a setting; did you mean \"{meant}\"?"),
         None => format!(
             "is not a setting; [{section}] has {}",
