@@ -4,7 +4,7 @@ use std::env;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
 
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Format as Lines, Full, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -12,16 +12,14 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::config::{Format, Log};
+use crate::config::{Format, Level, Log};
 use crate::http;
 
 /// Begins the log.
 pub(super) fn start(log: &Log) {
-    let directives = format!("{},{}", log.level.as_str(), http::TALKATIVE);
-    // They are ours, and parse.
-    let filter: Targets = directives.parse().unwrap_or_default();
+    let filter = filter(log.level);
     let lines = tracing_subscriber::fmt()
-        .with_max_level(Level::TRACE)
+        .with_max_level(tracing::Level::TRACE)
         .with_writer(io::stderr)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal());
@@ -34,6 +32,18 @@ pub(super) fn start(log: &Log) {
         Format::Text => lines.finish().with(filter).try_init(),
         Format::Json => lines.json().finish().with(filter).try_init(),
     };
+}
+
+/// What is let through. The storage engine's own words only where details are asked for: whatever it has to tell, the
+/// store says in a sentence that an operator can act on.
+fn filter(level: Level) -> Targets {
+    let engine = match level {
+        Level::Error | Level::Warn | Level::Info => ",sled=off",
+        Level::Debug | Level::Trace => "",
+    };
+    let directives = format!("{},{}{engine}", level.as_str(), http::TALKATIVE);
+    // They are ours, and parse.
+    directives.parse().unwrap_or_default()
 }
 
 /// Whether standard error goes to the journal: systemd says which file that is (systemd.exec(5), `JOURNAL_STREAM`).
@@ -65,12 +75,31 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let weight = match *event.metadata().level() {
-            Level::ERROR => "<3>",
-            Level::WARN => "<4>",
-            Level::INFO => "<6>",
-            Level::DEBUG | Level::TRACE => "<7>",
+            tracing::Level::ERROR => "<3>",
+            tracing::Level::WARN => "<4>",
+            tracing::Level::INFO => "<6>",
+            tracing::Level::DEBUG | tracing::Level::TRACE => "<7>",
         };
         line.write_str(weight)?;
         self.0.format_event(context, line, event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_speaks_only_where_details_are_asked_for() {
+        let words = |level| filter(level).would_enable("sled::pagecache", &tracing::Level::ERROR);
+        for level in [Level::Error, Level::Warn, Level::Info] {
+            assert!(!words(level), "{level:?}");
+            assert!(filter(level).would_enable("admit::store", &tracing::Level::ERROR));
+        }
+        for level in [Level::Debug, Level::Trace] {
+            assert!(words(level), "{level:?}");
+            // Its details hold keys and values.
+            assert!(!filter(level).would_enable("sled::tree", &tracing::Level::DEBUG));
+        }
     }
 }
