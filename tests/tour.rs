@@ -308,6 +308,23 @@ fn without_a_server_the_tour_says_what_to_start() {
 }
 
 #[test]
+fn a_call_that_is_not_answered_is_named_and_not_told_as_a_server_that_was_not_started() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let folder = TempDir::new().unwrap();
+    write_first_run(folder.path(), &format!("http://{address}"));
+    // One call is answered, and then nobody listens any more.
+    let one = thread::spawn(move || drop(listener.accept().map(|(stream, _)| stub(stream))));
+    let toured = tour(folder.path());
+    one.join().unwrap();
+    let said = text(&toured.stderr);
+    assert_eq!(toured.status.code(), Some(3), "{said}");
+    let named = format!("admit: no answer from http://{address} to POST /security/oauth/token (");
+    assert!(said.starts_with(&named), "{said}");
+    assert!(said.contains("in the server's log") && !said.contains("`admit serve`"));
+}
+
+#[test]
 fn behind_a_proxy_and_with_short_tickets_the_tour_is_the_same() {
     let serving = Serving::start_with(
         "[server]\nplain_http = true\npublic_url = \"https://admit.example.org\"\n\

@@ -68,6 +68,8 @@ pub struct Ask {
     pub headers: Vec<(&'static str, String)>,
     /// The body, if there is one.
     pub body: Option<String>,
+    /// How long the answer may take, where that is not as usual.
+    pub within: Option<Duration>,
 }
 
 /// What a [`Server`] answered. It has no `Debug`, because it may hold tokens.
@@ -129,6 +131,9 @@ impl Server {
         }
         if let Some(body) = ask.body {
             request = request.body(body);
+        }
+        if let Some(within) = ask.within {
+            request = request.timeout(within);
         }
         let asked = Instant::now();
         let response = request.send().await?;

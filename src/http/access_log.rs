@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
@@ -14,9 +15,21 @@ use super::ops::metrics;
 use super::pulse::UnderWay;
 use crate::kernel::RequestId;
 
-/// The template of the route that answered, such as `/security/ticket/{id}`: a response extension.
-#[derive(Debug, Clone, Copy)]
-pub struct RouteName(pub &'static str);
+/// Where a request's route notes its template, such as `/security/ticket/{id}`, as soon as the path has matched: whoever
+/// does not wait for the answer should be seen in the log with what took so long.
+#[derive(Debug, Clone, Default)]
+pub struct RouteName(Arc<OnceLock<&'static str>>);
+
+impl RouteName {
+    /// Notes the template. The first one stays.
+    pub fn is(&self, template: &'static str) {
+        let _ = self.0.set(template);
+    }
+
+    fn known(&self) -> &'static str {
+        self.0.get().copied().unwrap_or("-")
+    }
+}
 
 /// Libraries that show paths, queries or headers when they are asked for detail; a filter of the log must end with
 /// these directives, whatever an operator asks for.
@@ -28,7 +41,7 @@ pub(super) struct Entry {
     request: RequestId,
     peer: IpAddr,
     method: &'static str,
-    route: &'static str,
+    route: RouteName,
     status: Option<StatusCode>,
     bytes: u64,
     since: Instant,
@@ -46,7 +59,7 @@ impl Entry {
             request,
             peer,
             method: known(method),
-            route: "-",
+            route: RouteName::default(),
             status: None,
             bytes: 0,
             since: Instant::now(),
@@ -54,12 +67,14 @@ impl Entry {
         }
     }
 
+    /// Where the request's route is to be noted.
+    pub(super) fn route(&self) -> RouteName {
+        self.route.clone()
+    }
+
     /// The answer, which takes this entry along and closes it with its last byte.
     pub(super) fn follow<B>(mut self, response: Response<B>) -> Response<Logged<B>> {
         self.status = Some(response.status());
-        if let Some(RouteName(route)) = response.extensions().get() {
-            self.route = route;
-        }
         self.under_way.answering();
         response.map(|body| Logged { body, entry: self })
     }
@@ -68,12 +83,13 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let took = self.since.elapsed();
-        metrics::request(self.method, self.route, self.status, took);
+        let route = self.route.known();
+        metrics::request(self.method, route, self.status, took);
         tracing::info!(
             request = self.request.as_str(),
             peer = %self.peer,
             method = self.method,
-            route = self.route,
+            route,
             // As nginx writes it: the client was gone before there was an answer.
             status = self.status.map_or(499, |status| status.as_u16()),
             bytes = self.bytes,

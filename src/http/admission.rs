@@ -15,7 +15,7 @@ use hyper::service::Service;
 use hyper::{HeaderMap, Method, Request, StatusCode, Version};
 use hyper_util::service::TowerToHyperService;
 
-use super::access_log::{Entry, Logged};
+use super::access_log::{Entry, Logged, RouteName};
 use super::body;
 use super::dialect::Dialect;
 use super::forwarded::TrustedProxies;
@@ -37,6 +37,8 @@ pub struct Arrival {
     pub request: RequestId,
     /// The request's headers, taken out of it so that a route need not copy them.
     pub headers: Arc<HeaderMap>,
+    /// Where the route that takes the request notes its template, for the log.
+    pub route: RouteName,
 }
 
 /// What every connection of a listener has in common.
@@ -77,6 +79,7 @@ impl House {
                     peer,
                     request,
                     headers,
+                    route: entry.route(),
                 });
                 self.route(Request::from_parts(parts, Full::new(whole)))
                     .await

@@ -19,7 +19,7 @@ use warp::filters::BoxedFilter;
 use super::admission::Arrival;
 use super::cookies::Cookie;
 use super::json::Object;
-use super::{Dialect, Problem, Response, RouteName, credentials, pages};
+use super::{Dialect, Problem, Response, credentials, pages};
 use crate::domain::access::Caller;
 use crate::domain::oauth::{ClientProof, Params};
 use crate::domain::{Appliance, Cx, Mark, Origin, Turns, UnderWay, tokens};
@@ -49,14 +49,17 @@ pub(super) fn call(
         .and(query)
         .and(warp::body::bytes())
         .and(warp::ext::get::<Arrival>())
-        .map(move |method, query, body, arrival| Call {
-            method,
-            on: Arc::clone(&on),
-            dialect,
-            route,
-            query,
-            body,
-            arrival,
+        .map(move |method, query, body, arrival: Arrival| {
+            arrival.route.is(route);
+            Call {
+                method,
+                on: Arc::clone(&on),
+                dialect,
+                route,
+                query,
+                body,
+                arrival,
+            }
         })
         .boxed()
 }
@@ -194,14 +197,12 @@ impl Call {
     }
 
     fn written(&self, outcome: Result<Response, Problem>) -> Response {
-        let mut response = outcome.unwrap_or_else(|problem| {
+        outcome.unwrap_or_else(|problem| {
             if let Some(cause) = problem.cause() {
                 tracing::error!(request = %self.arrival.request, route = self.route, "{cause}");
             }
             self.told(&problem)
-        });
-        response.extensions_mut().insert(RouteName(self.route));
-        response
+        })
     }
 
     fn told(&self, problem: &Problem) -> Response {

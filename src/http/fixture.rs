@@ -21,8 +21,7 @@ use warp::Filter;
 
 use super::tls::{self, Certificate};
 use super::{
-    AllowedHosts, Arrival, Limits, Response, RouteName, Routes, Served, Settings, TrustedProxies,
-    serve,
+    AllowedHosts, Arrival, Limits, Response, Routes, Served, Settings, TrustedProxies, serve,
 };
 use crate::kernel::{Clock, Entropy, SystemClock, SystemEntropy};
 
@@ -199,19 +198,22 @@ pub(super) fn head(path: &str) -> Vec<u8> {
 pub(super) const BIG: usize = 16 * 1024 * 1024;
 
 fn routes() -> Routes {
-    let named = |body: Bytes, name| {
-        let mut response = Response::new(body.into());
-        response.extensions_mut().insert(RouteName(name));
-        response
+    let route = |template| {
+        warp::ext::get::<Arrival>()
+            .map(move |arrival: Arrival| arrival.route.is(template))
+            .untuple_one()
     };
-    let hello = warp::path!("hello" / String).map(move |_| named("hello".into(), "/hello/{who}"));
+    let hello = warp::path!("hello" / String)
+        .and(route("/hello/{who}"))
+        .map(|_| Response::new("hello".into()));
     let echo = warp::path!("echo")
         .or(warp::path!("security" / "ticket"))
         .unify()
         .and(warp::post())
+        .and(route("/echo"))
         .and(warp::body::bytes())
-        .map(move |body: Bytes| named(body, "/echo"));
-    let slow = warp::path!("slow").then(|| async {
+        .map(|body: Bytes| Response::new(body.into()));
+    let slow = warp::path!("slow").and(route("/slow")).then(|| async {
         sleep(Duration::from_millis(400)).await;
         Response::new("late".into())
     });

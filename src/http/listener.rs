@@ -762,17 +762,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_log_names_routes_and_never_paths() {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        let filter = format!("trace,{}", crate::http::TALKATIVE);
-        let filter: tracing_subscriber::filter::Targets = filter.parse().unwrap();
-        let subscriber = tracing_subscriber::layer::SubscriberExt::with(subscriber, filter);
-        let guard = tracing::subscriber::set_default(subscriber);
+        let (log, guard) = Log::of_everything();
         let server = Server::plain(Limits::default()).await;
         let head = "HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer canary\r\nconnection: close\r\n\r\n";
         say(&server, &format!("GET /hello/canary?canary=1 {head}")).await;
@@ -801,11 +791,58 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn whoever_leaves_before_the_answer_is_logged_with_the_route_that_took_so_long() {
+        let (log, guard) = Log::of_everything();
+        let server = Server::plain(Limits::default()).await;
+        let mut impatient = server.tcp().await;
+        impatient
+            .write_all(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .await
+            .unwrap();
+        // It has arrived once another request has been answered.
+        let other = "GET /hello/you HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        say(&server, other).await;
+        drop(impatient);
+        let left = || {
+            log.lines()
+                .into_iter()
+                .find(|line| line.contains("status=499"))
+        };
+        let line = timeout(Duration::from_secs(5), async {
+            loop {
+                if let Some(line) = left() {
+                    return line;
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        let line = line.await.unwrap();
+        assert!(line.contains("route=\"/slow\""), "{line}");
+        server.stop().await;
+        drop(guard);
+    }
+
     /// What was logged, for a test to read.
     #[derive(Clone, Default)]
     struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
 
     impl Log {
+        /// All that is told on this thread until the guard goes, through the filter an operator has.
+        fn of_everything() -> (Self, tracing::subscriber::DefaultGuard) {
+            let log = Self::default();
+            let writer = log.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_ansi(false)
+                .with_writer(move || writer.clone())
+                .finish();
+            let filter = format!("trace,{}", crate::http::TALKATIVE);
+            let filter: tracing_subscriber::filter::Targets = filter.parse().unwrap();
+            let subscriber = tracing_subscriber::layer::SubscriberExt::with(subscriber, filter);
+            (log, tracing::subscriber::set_default(subscriber))
+        }
+
         fn lines(&self) -> Vec<String> {
             let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
             text.lines().map(String::from).collect()

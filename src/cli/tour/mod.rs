@@ -103,13 +103,7 @@ pub(super) fn tour(config: &Config, way: &Way<'_>) -> ExitCode {
     };
     match walked {
         Ok(walked) => walked.conclusion(),
-        Err(why) => failed(
-            format_args!(
-                "no answer from {base}: {why}. The tour needs a running server whose certificate is good for that \
-                 address: start `admit serve` in another terminal, or name its address with --base-url"
-            ),
-            BROKEN,
-        ),
+        Err(unanswered) => failed(unanswered.words(base), BROKEN),
     }
 }
 
@@ -190,6 +184,31 @@ impl Walked {
     }
 }
 
+/// The call that no answer came to, which ends the tour.
+struct Unanswered {
+    step: Step,
+    /// How many calls there were before it.
+    after: usize,
+    why: NoAnswer,
+}
+
+impl Unanswered {
+    fn words(&self, base: &str) -> String {
+        let (
+            Step {
+                method, path, what, ..
+            },
+            why,
+        ) = (&self.step, &self.why);
+        let what_to_do = if self.after == 0 {
+            "The tour needs a running server: start `admit serve` in another terminal, or name its address with --base-url"
+        } else {
+            "The calls before it were answered: see in the server's log what became of this one, then walk again"
+        };
+        format!("no answer from {base} to {method} {path} ({what}): {why}. {what_to_do}")
+    }
+}
+
 /// A tour under way.
 struct Walk<'a> {
     config: &'a Config,
@@ -200,7 +219,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    async fn whole(mut self) -> Result<Walked, NoAnswer> {
+    async fn whole(mut self) -> Result<Walked, Unanswered> {
         let begun = Instant::now();
         self.each(STEPS).await?;
         self.each(ADMINISTRATION).await?;
@@ -212,16 +231,21 @@ impl Walk<'_> {
         Ok(self.walked)
     }
 
-    async fn each(&mut self, parts: &[&[Step]]) -> Result<(), NoAnswer> {
+    async fn each(&mut self, parts: &[&[Step]]) -> Result<(), Unanswered> {
         for part in parts {
             self.all(part).await?;
         }
         Ok(())
     }
 
-    async fn all(&mut self, steps: &[Step]) -> Result<(), NoAnswer> {
+    async fn all(&mut self, steps: &[Step]) -> Result<(), Unanswered> {
         for step in steps {
-            let line = take(self.server, step, &mut self.notes).await?;
+            let line = take(self.server, step, &mut self.notes).await;
+            let line = line.map_err(|why| Unanswered {
+                step: *step,
+                after: self.walked.calls,
+                why,
+            })?;
             self.walked.calls += 1;
             self.walked.different += usize::from(!line.found.is_empty());
             say(line.written(step));
@@ -230,7 +254,7 @@ impl Walk<'_> {
     }
 
     /// What cannot be shown without whoever holds the machine: an internal service, a person, and a code that was sent.
-    async fn with_the_operator(&mut self) -> Result<(), NoAnswer> {
+    async fn with_the_operator(&mut self) -> Result<(), Unanswered> {
         let Some((id, secret)) = self.given(operator::service(self.config)) else {
             return Ok(());
         };
@@ -262,7 +286,7 @@ impl Walk<'_> {
         }
     }
 
-    async fn services_and_codes(&mut self) -> Result<(), NoAnswer> {
+    async fn services_and_codes(&mut self) -> Result<(), Unanswered> {
         self.all(OF_A_SERVICE).await?;
         self.all(CODE_ASKED_FOR).await?;
         let number = self.notes.get("number").unwrap_or_default().to_owned();
@@ -355,3 +379,23 @@ fn number() -> String {
 const USUAL: Duration = Duration::from_hours(4);
 const SHORT: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_key_pair_that_is_made_may_take_longer_than_usual() {
+        let parts = [STEPS, ADMINISTRATION, UPSTREAM].concat();
+        let all = parts.into_iter().flatten();
+        let longer: Vec<_> = all.filter(|step| step.within.is_some()).collect();
+        let [step] = longer[..] else {
+            panic!("{} calls", longer.len());
+        };
+        assert_eq!((step.method, step.path), ("POST", "/security/keys"));
+        let mut notes = Notes::default();
+        notes.put("backend", "token");
+        let within = notes.ask(step).map(|ask| ask.within);
+        assert_eq!(within, Ok(Some(Duration::from_mins(5))));
+    }
+}

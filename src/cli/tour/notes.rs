@@ -43,6 +43,7 @@ impl Notes {
         let mut ask = Ask {
             method: step.method,
             path,
+            within: step.within,
             ..Ask::default()
         };
         match step.proof {

@@ -2,6 +2,8 @@
 //!
 //! Texts may hold `{names}` of what earlier calls gave; they are filled in when the call is made and never printed.
 
+use std::time::Duration;
+
 use super::judge::Must;
 
 /// One call. Built by [`get`], [`post`], [`put`] and [`delete`], so that the table of steps reads as a list.
@@ -19,6 +21,8 @@ pub(super) struct Step {
     pub must: &'static [Must],
     /// What of the answer later calls know by which name: a member by JSON pointer, or see [`super::judge::kept`].
     pub kept: &'static [(&'static str, &'static str)],
+    /// How long the answer may take, where that is not as usual.
+    pub within: Option<Duration>,
 }
 
 /// Up to three headers of the contract's own, in small letters, with their values.
@@ -73,6 +77,7 @@ const fn step(method: &'static str, path: &'static str, what: &'static str) -> S
         status: 200,
         must: &[],
         kept: &[],
+        within: None,
     }
 }
 
@@ -144,6 +149,11 @@ impl Step {
             must,
             ..self
         }
+    }
+
+    pub(super) const fn within(self, within: Duration) -> Self {
+        let within = Some(within);
+        Self { within, ..self }
     }
 
     pub(super) const fn kept(self, kept: &'static [(&'static str, &'static str)]) -> Self {
