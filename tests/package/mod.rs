@@ -30,3 +30,46 @@ fn heavy_package_installs_survives_and_is_purged_in_a_booted_debian() {
     let complaints = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{said}\n{complaints}");
 }
+
+/// What `admit` stands for when root types it with these words: the wrapper with words in the places of its programs.
+fn typed_by_root(words: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let wrapper = include_str!("../../packaging/debian/admit");
+    assert!(wrapper.contains("program=/usr/lib/admit/admit\n"));
+    let wrapper = wrapper
+        .replace("program=/usr/lib/admit/admit\n", "program=plain\n")
+        .replace("exec ", "becomes ");
+    let words_in_place = "id() { echo 0; }\nbecomes() { echo \"$1\"; exit; }\n";
+    let wrapper = format!("{words_in_place}{wrapper}");
+    let path = folder.path().join("admit");
+    fs::write(&path, wrapper).unwrap();
+    let said = Command::new("sh")
+        .arg(path)
+        .args(words)
+        .env_remove("ADMIT_CONFIG")
+        .output()
+        .unwrap();
+    String::from_utf8(said.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn root_starts_stand_ins_as_root_and_never_as_a_user_who_cannot_write_there() {
+    for words in [
+        &["stand-ins", "--folder", "here"][..],
+        &["man", "pages"],
+        &["completions", "bash"],
+        &["--help"],
+        &[],
+        &["tour", "--data", "./admit-data"],
+    ] {
+        assert_eq!(typed_by_root(words), "plain", "{words:?}");
+    }
+    for words in [
+        &["tour"][..],
+        &["tour", "--stand-ins", "https://127.0.0.1:9443"],
+        &["user", "create", "man"],
+        &["serve"],
+    ] {
+        assert_eq!(typed_by_root(words), "setpriv", "{words:?}");
+    }
+}
