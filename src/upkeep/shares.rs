@@ -179,12 +179,14 @@ fn write(config: &Config, file: &Path, is_usual: bool, key: &Key) -> Result<(), 
     text.push('\n');
     let text = Secret::new(text);
     let written = write_new(file, text.expose().as_bytes());
-    written.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Error::Refused(format!(
-            "{} was made by somebody else meanwhile, and is not replaced",
-            file.display()
-        )),
-        _ => refused(file)(error),
+    written.map_err(|error| {
+        if error.kind() == ErrorKind::AlreadyExists {
+            return Error::Refused(format!(
+                "{} was made by somebody else meanwhile, and is not replaced",
+                file.display()
+            ));
+        }
+        refused(file)(error)
     })
 }
 
