@@ -32,6 +32,7 @@ use admit::kernel::{Clock as _, Properties, Secret, SystemClock, SystemEntropy};
 use aws_lc_rs::signature::Ed25519KeyPair;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
+use tikv_jemallocator::Jemalloc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsConnector;
@@ -44,6 +45,10 @@ mod wire;
 use durable::Durable;
 use measure::{Effort, median, rate, report};
 use wire::{Flow, Wire, basic, connector, flow, form, get};
+
+/// As the program has it.
+#[global_allocator]
+static MEMORY: Jemalloc = Jemalloc;
 
 /// Where a bare answer stands that is as long as the real one.
 type Bytes = Arc<Mutex<Vec<u8>>>;
