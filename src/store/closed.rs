@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use sled::Batch;
 
 use crate::crypto::seal::RecordKey;
 use crate::kernel::{Fault, Timestamp};
@@ -124,17 +123,11 @@ impl Closed {
     }
 
     fn copy(&self, to: &sled::Db, from: &[u8], end: &[u8]) -> io::Result<()> {
-        let (mut batch, mut bytes) = (Batch::default(), 0);
         let mut entries = self.db.range(from..end);
         while let Some((place, value)) = guarded(|| entries.next().transpose())? {
-            bytes += place.len() + value.len();
-            batch.insert(place, value);
-            if bytes >= BATCH {
-                guarded(|| to.apply_batch(std::mem::take(&mut batch)))?;
-                bytes = 0;
-            }
+            guarded(|| to.insert(place, value))?;
         }
-        Ok(guarded(|| to.apply_batch(batch))?)
+        Ok(())
     }
 
     fn copy_one(&self, to: &sled::Db, place: &[u8]) -> io::Result<()> {
@@ -162,7 +155,6 @@ fn remove(folder: &Path) -> io::Result<()> {
 
 pub(super) const FOLDER_FRESH: &str = "store.compacted";
 /// What is copied at once.
-const BATCH: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

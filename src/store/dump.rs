@@ -19,7 +19,6 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 use serde::{Deserialize, Serialize};
-use sled::Batch;
 
 use crate::crypto::seal::RecordKey;
 use crate::kernel::{Fault, Timestamp};
@@ -556,42 +555,16 @@ fn fill(
     key: &RecordKey,
     tell: &dyn Fn(u64),
 ) -> Result<Contents, LoadError> {
-    let mut filling = Filling {
-        db,
-        batch: Batch::default(),
-        bytes: 0,
-    };
-    let contents = each(from, key, tell, &mut |place, value| {
-        filling.take(place, value)
-    })?;
-    filling.apply()?;
-    Ok(contents)
-}
-
-struct Filling<'a> {
-    db: &'a sled::Db,
-    batch: Batch,
-    bytes: usize,
-}
-
-impl Filling<'_> {
-    fn take(&mut self, place: Vec<u8>, value: Option<Vec<u8>>) -> Result<(), LoadError> {
-        self.bytes += place.len() + value.as_ref().map_or(0, Vec::len);
-        match value {
-            Some(value) => self.batch.insert(place, value),
-            None => self.batch.remove(place),
-        }
-        if self.bytes >= PAGE_BYTES {
-            self.apply()?;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self) -> Result<(), LoadError> {
-        self.bytes = 0;
-        let applied = self.db.apply_batch(std::mem::take(&mut self.batch));
-        applied.map_err(|error| io::Error::from(error).into())
-    }
+    // One by one: the engine frees what an insertion replaced as others begin, and of a batch, which is one to it, it
+    // would keep nearly everything until the end, some 5 KB a record.
+    each(from, key, tell, &mut |place, value| {
+        let kept = match value {
+            Some(value) => db.insert(place, value),
+            None => db.remove(place),
+        };
+        kept.map(drop)
+            .map_err(|error| io::Error::from(error).into())
+    })
 }
 
 /// Passes every record and removal on once it is verified.
@@ -653,7 +626,6 @@ const REMOVAL: u8 = 2;
 const END: u8 = 0xff;
 /// Records between two words on how far it is.
 const PAGE: usize = 256;
-const PAGE_BYTES: usize = 1 << 20;
 /// No key comes near it.
 const PLACE_MAX: usize = 64 * 1024;
 /// A few dozen tables, each by name.

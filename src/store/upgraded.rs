@@ -10,19 +10,14 @@ use super::opening::{FOLDER, FOLDER_UNFINISHED, sync};
 
 const COMPLETE: &str = "store.upgraded";
 const REPLACED: &str = "store.replaced";
-const BATCH: usize = 1_000;
 
 /// Every record as it is.
 pub(super) fn copy(from: &sled::Db, to: &sled::Db) -> Result<(), sled::Error> {
-    let mut batch = sled::Batch::default();
-    for (done, entry) in from.iter().enumerate() {
+    for entry in from.iter() {
         let (place, bytes) = entry?;
-        batch.insert(place, bytes);
-        if done % BATCH == BATCH - 1 {
-            to.apply_batch(std::mem::take(&mut batch))?;
-        }
+        to.insert(place, bytes)?;
     }
-    to.apply_batch(batch)
+    Ok(())
 }
 
 /// Moves the copy where the store is. Both engines are closed.
