@@ -27,13 +27,14 @@ pub(super) fn create_held(path: &Path) -> io::Result<File> {
 }
 
 /// Removes a file that was made by [`create_held`] and is held no more, behind what it stands for.
-fn remove_unless_held(path: &Path, what: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+pub(super) fn remove_unless_held(path: &Path, what: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     let facts = path.symlink_metadata()?;
     if !facts.is_file() || facts.uid() != rustix::process::geteuid().as_raw() {
         return Ok(());
     }
     let file = File::open(path)?;
-    if file.try_lock().is_err() {
+    // Somebody else may have removed it since, and made another one of that name.
+    if file.try_lock().is_err() || file.metadata()?.nlink() == 0 {
         return Ok(());
     }
     what()?;
@@ -74,6 +75,36 @@ pub(super) fn read_line(path: &Path) -> Result<Secret<String>, Error> {
     Ok(Secret::new(line.to_owned()))
 }
 
+/// Where there may be folders for what is only looked at.
+pub(super) enum Place {
+    /// The data folder, which holds nothing of anybody else's.
+    Own(PathBuf),
+    /// A folder everybody uses.
+    Shared(PathBuf),
+}
+
+impl Place {
+    pub(super) fn folder(&self) -> &Path {
+        match self {
+            Self::Own(folder) | Self::Shared(folder) => folder,
+        }
+    }
+
+    fn prefix(&self) -> &'static str {
+        match self {
+            Self::Own(_) => SCRATCH,
+            Self::Shared(_) => SHARED_SCRATCH,
+        }
+    }
+
+    /// Whether [`Scratch`] gives such names here.
+    fn gives(&self, name: &str) -> bool {
+        let number = name.strip_prefix(self.prefix());
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        number.is_some_and(|number| number.len() == DIGITS && number.bytes().all(is_digit))
+    }
+}
+
 /// A folder for what is only looked at. It goes with its owner, who holds a file beside it.
 pub(super) struct Scratch {
     path: PathBuf,
@@ -83,22 +114,24 @@ pub(super) struct Scratch {
 impl Scratch {
     /// In a folder that exists and has room for a store of so many bytes; what processes left there that were killed
     /// goes first.
-    pub(super) fn within(folder: &Path, bytes: u64) -> Result<Self, Error> {
-        remove_abandoned(folder);
+    pub(super) fn within(place: &Place, bytes: u64) -> Result<Self, Error> {
+        let folder = place.folder();
+        remove_abandoned(place);
         storage::has_room("a copy of the store to look at", folder, bytes)?;
         let refused = |error| Error::Refused(format!("{}: {error}", folder.display()));
         for _ in 1..TRIES {
-            if let Ok(scratch) = Self::make(folder) {
+            if let Ok(scratch) = Self::make(place) {
                 return Ok(scratch);
             }
         }
-        Self::make(folder).map_err(refused)
+        Self::make(place).map_err(refused)
     }
 
-    fn make(folder: &Path) -> io::Result<Self> {
+    fn make(place: &Place) -> io::Result<Self> {
         // Any name will do that is nobody's; a process has the number of another one where it sees only its own.
         let name = RandomState::new().hash_one(std::process::id());
-        let path = folder.join(format!("{SCRATCH}{name:016x}"));
+        let name = format!("{}{name:0DIGITS$x}", place.prefix());
+        let path = place.folder().join(name);
         let held = create_held(&beside(&path, HELD))?;
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self { path, _held: held })
@@ -119,29 +152,43 @@ impl Drop for Scratch {
     }
 }
 
-/// A folder without its file is abandoned: the file is made before it and removed behind it.
-fn remove_abandoned(folder: &Path) {
+/// A folder without its file is abandoned: the file is made before it and removed behind it. Where others make folders
+/// too, such a one may be theirs.
+fn remove_abandoned(place: &Place) {
+    let folder = place.folder();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| name.starts_with(SCRATCH)) else {
+        let Some(name) = name.to_str() else {
             continue;
         };
-        let removed = if let Some(of) = name.strip_suffix(HELD) {
+        let of = name.strip_suffix(HELD);
+        if !place.gives(of.unwrap_or(name)) {
+            continue;
+        }
+        let removed = if let Some(of) = of {
             let of = folder.join(of);
-            remove_unless_held(&path, || match fs::remove_dir_all(&of) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                Ok(()) | Err(_) => Ok(()),
-            })
-        } else if beside(&path, HELD).exists() {
+            remove_unless_held(&path, || remove_own_folder(&of))
+        } else if matches!(place, Place::Shared(_)) || beside(&path, HELD).exists() {
             Ok(())
         } else {
-            fs::remove_dir_all(&path)
+            remove_own_folder(&path)
         };
         if let Err(error) = removed {
             tracing::debug!("{} cannot be removed: {error}", path.display());
         }
     }
+}
+
+fn remove_own_folder(path: &Path) -> io::Result<()> {
+    let facts = match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        facts => facts?,
+    };
+    if !facts.is_dir() || facts.uid() != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::other("it is no folder of ours"));
+    }
+    fs::remove_dir_all(path)
 }
 
 /// Something of the machine's failed in the midst of the work.
@@ -162,6 +209,8 @@ pub(super) fn broke(path: &Path) -> impl Fn(io::Error) -> Error {
 }
 
 const SCRATCH: &str = "scratch.";
+const SHARED_SCRATCH: &str = "admit-scratch.";
+const DIGITS: usize = 16;
 const HELD: &str = ".held";
 const TRIES: usize = 8;
 const LINE_MAX: u64 = 64 * 1024;
@@ -179,17 +228,63 @@ mod tests {
     #[test]
     fn a_scratch_folder_in_use_is_left_alone_and_an_abandoned_one_goes() {
         let folder = tempfile::tempdir().unwrap();
-        // As of a process with the number of another one, and of one that was killed.
-        for left in ["scratch.1", "scratch.00ff"] {
+        // As of processes that were killed, early and late.
+        for left in ["scratch.0000000000000001", "scratch.00000000000000ff"] {
             fs::create_dir_all(folder.path().join(left).join("store")).unwrap();
         }
-        File::create(folder.path().join("scratch.00ff.held")).unwrap();
-        let first = Scratch::within(folder.path(), 0).unwrap();
-        let second = Scratch::within(folder.path(), 0).unwrap();
+        File::create(folder.path().join("scratch.00000000000000ff.held")).unwrap();
+        let place = Place::Own(folder.path().to_owned());
+        let first = Scratch::within(&place, 0).unwrap();
+        let second = Scratch::within(&place, 0).unwrap();
         assert!(first.path().is_dir() && second.path().is_dir());
         assert_ne!(first.path(), second.path());
         assert_eq!(names(folder.path()).len(), 4, "{:?}", names(folder.path()));
         drop((first, second));
         assert!(names(folder.path()).is_empty());
+    }
+
+    fn left_after_a_look(place: &Place, folders: &[&str], held: &[&str]) -> Vec<String> {
+        for name in folders {
+            fs::create_dir_all(place.folder().join(name).join("precious")).unwrap();
+        }
+        for name in held {
+            File::create(place.folder().join(name)).unwrap();
+        }
+        drop(Scratch::within(place, 0).unwrap());
+        let mut left = names(place.folder());
+        left.sort();
+        left
+    }
+
+    #[test]
+    fn a_scratch_folder_of_somebody_elses_is_not_taken_for_an_abandoned_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = Place::Shared(folder.path().to_owned());
+        // Nobody of ours gives such names, or nothing says that it is ours.
+        let theirs = [
+            "scratch.0123456789abcdef",
+            "scratch.deploy",
+            "admit-scratch.0123456789abcdef",
+            "admit-scratch.0123456789ABCDEF",
+            "admit-scratch.notes",
+        ];
+        let ours = "admit-scratch.00000000000000ff";
+        let held = [
+            "admit-scratch.00000000000000ff.held",
+            "admit-scratch.notes.held",
+        ];
+        let left = left_after_a_look(&shared, &[&theirs[..], &[ours]].concat(), &held);
+        let mut expected = [&theirs[..], &["admit-scratch.notes.held"]].concat();
+        expected.sort_unstable();
+        assert_eq!(left, expected);
+        assert!(folder.path().join("scratch.deploy/precious").is_dir());
+    }
+
+    #[test]
+    fn in_the_data_folder_too_only_names_that_are_given_are_taken_for_abandoned() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = Place::Own(folder.path().to_owned());
+        let left = left_after_a_look(&own, &["scratch.notes", "scratch.0123456789abcdef"], &[]);
+        assert_eq!(left, ["scratch.notes"]);
     }
 }

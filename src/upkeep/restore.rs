@@ -245,7 +245,7 @@ impl Restore<'_> {
         }
         // Read in a copy, so that the old folder stays as it is.
         let bytes = storage::folder_bytes(&old.join("store"))?;
-        let scratch = files::Scratch::within(&self.config.data, bytes)?;
+        let scratch = files::Scratch::within(&files::Place::Own(self.config.data.clone()), bytes)?;
         let _held = Lock::take(old).map_err(refused)?;
         copy_store(old, scratch.path()).map_err(files::broke(old))?;
         let disk = Arc::new(RealDisk);

@@ -444,11 +444,11 @@ pub(super) fn remove_unfinished(folder: &Path) {
 }
 
 /// Where records may stand in plain: beside those that do.
-fn scratch_space(config: &Config) -> PathBuf {
+fn scratch_space(config: &Config) -> files::Place {
     if config.data.is_dir() {
-        return config.data.clone();
+        return files::Place::Own(config.data.clone());
     }
-    std::env::temp_dir()
+    files::Place::Shared(std::env::temp_dir())
 }
 
 /// A backup in a folder.

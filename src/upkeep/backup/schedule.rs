@@ -95,7 +95,7 @@ fn make_and_verify(
 fn can_be_verified(config: &Config, file: &Path) -> Result<(), Error> {
     let bytes = scratch_bytes(config, Some(file))?;
     let what = format!("{} was made and not verified: that", file.display());
-    storage::has_room(&what, &scratch_space(config), bytes)
+    storage::has_room(&what, scratch_space(config).folder(), bytes)
 }
 
 /// What was not found to be sound is no backup, and may be looked into. One such file is kept.
