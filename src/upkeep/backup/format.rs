@@ -83,14 +83,12 @@ impl Making {
     ) -> Result<Self, Error> {
         let shown = path.display();
         let refused = |error: io::Error| Error::Refused(format!("{shown}: {error}"));
-        if path.symlink_metadata().is_ok() {
-            let why = format!("{shown} is there already, and a backup replaces nothing");
-            return Err(Error::Refused(why));
-        }
-        let unfinished = files::beside(path, UNFINISHED);
-        files::remove_if_there(&unfinished).map_err(refused)?;
+        refuse_if_there(path)?;
+        let unfinished = free_unfinished(path)?;
         let mut file = BufWriter::new(files::create_held(&unfinished).map_err(refused)?);
         let unfinished = Unfinished(unfinished);
+        // Another making of it may have been finished since.
+        refuse_if_there(path)?;
         let failed = files::broke(path);
         let header = serde_json::to_vec(header).map_err(|error| failed(error.into()))?;
         let key = StreamKey::derive(key, &header)?;
@@ -130,6 +128,34 @@ impl Making {
         });
         finished.map_err(files::broke(&path))
     }
+}
+
+fn refuse_if_there(path: &Path) -> Result<(), Error> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let shown = path.display();
+    let why = format!("{shown} is there already, and a backup replaces nothing");
+    Err(Error::Refused(why))
+}
+
+/// Where a backup is written until it is whole. What a killed one left there goes; what somebody writes stays.
+fn free_unfinished(path: &Path) -> Result<PathBuf, Error> {
+    let unfinished = files::beside(path, UNFINISHED);
+    let removed = files::remove_unless_held(&unfinished, || Ok(()));
+    let (shown, beside) = (path.display(), unfinished.display());
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Error::Refused(format!("{beside}: {error}")));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    if unfinished.symlink_metadata().is_ok() {
+        return Err(Error::Refused(format!(
+            "{shown} is being made already: wait for it, or name another file. If nobody makes it, remove {beside}"
+        )));
+    }
+    Ok(unfinished)
 }
 
 impl Write for Making {
@@ -268,3 +294,50 @@ const LEVEL: u32 = 2;
 const HEADER_MAX: usize = 4096;
 const BESIDE_MAX: u32 = 4 << 20;
 pub(in crate::upkeep) const UNFINISHED: &str = ".unfinished";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::SeededEntropy;
+    use crate::upkeep::backup::named;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_795_303_402);
+
+    fn begin(path: &Path) -> Result<Making, Error> {
+        let header = Header::new(NOW, LockedWith::KeyFile, &SeededEntropy::new(1));
+        let beside = Beside {
+            master_key: None,
+            files: Vec::new(),
+        };
+        Making::begin(path, &header, &Secret::new([7; 32]), &beside)
+    }
+
+    #[test]
+    fn a_backup_that_is_being_made_is_not_destroyed_by_another_one_to_the_same_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.admit");
+        // A killed one's.
+        fs::write(folder.path().join("x.admit.unfinished"), "half").unwrap();
+        let first = begin(&path).unwrap();
+        let why = begin(&path).err().unwrap().to_string();
+        assert!(why.contains("is being made already"), "{why}");
+        let bytes = first.finish().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), bytes);
+        let why = begin(&path).err().unwrap().to_string();
+        assert!(why.contains("is there already"), "{why}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_name_that_was_given_to_a_backup_that_is_being_made_is_not_given_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = || named(folder.path(), "admit-00", NOW);
+        let first = name();
+        let making = begin(&first).unwrap();
+        let second = name();
+        assert_ne!(first, second);
+        begin(&second).unwrap().finish().unwrap();
+        making.finish().unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}

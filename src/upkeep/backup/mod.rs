@@ -530,7 +530,7 @@ fn new_file(on: &Appliance, config: &Config) -> Result<PathBuf, Error> {
     Ok(named(folder, &what, on.own_context().now))
 }
 
-/// A name in `folder` nobody has yet.
+/// A name in `folder` nobody has yet, and nobody is making.
 pub(super) fn named(folder: &Path, what: &str, now: Timestamp) -> PathBuf {
     let when = now.to_jiff().strftime("%Y%m%dT%H%M%SZ").to_string();
     let number = Cell::new(0);
@@ -544,7 +544,7 @@ pub(super) fn named(folder: &Path, what: &str, now: Timestamp) -> PathBuf {
         folder.join(format!("{what}-{when}{again}.{ENDING}"))
     };
     let mut path = next();
-    while path.exists() {
+    while path.exists() || files::beside(&path, format::UNFINISHED).exists() {
         path = next();
     }
     path
