@@ -55,7 +55,7 @@ fn snapshot(
     store: &Unchanged<'_>,
 ) -> Result<PathBuf, Error> {
     let what = match change {
-        Change::Schema { to, .. } => format!("{BEFORE}schema-{to}"),
+        Change::Schema { to, .. } => format!("{BEFORE}{SCHEMA}{to}"),
         Change::Program { .. } => format!("{BEFORE}{}", env!("CARGO_PKG_VERSION")),
     };
     let folder = config.data.join(FOLDER);
@@ -76,9 +76,28 @@ fn snapshot(
         &|out, how| store.dump(out, how),
     )?;
     let mut all = backup::list(&folder)?;
-    all.retain(|one| backup::begins_with(one, BEFORE) && backup::begun_by(one, now).is_some());
+    all.retain(|one| is_copy(&one.file) && backup::begun_by(one, now).is_some());
     backup::remove_oldest(all, KEPT)?;
     Ok(file)
+}
+
+/// Whether [`snapshot`] gave that name, in this version or an earlier one. Another backup in that folder is the
+/// operator's.
+fn is_copy(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str());
+    let what = name.and_then(backup::named_for);
+    let before = what.and_then(|what| what.strip_prefix(BEFORE));
+    before.is_some_and(|of| of.strip_prefix(SCHEMA).is_some_and(is_number) || is_version(of))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Three numbers, and what a version that was not released has behind them.
+fn is_version(text: &str) -> bool {
+    let core = text.split(['-', '+']).next().unwrap_or_default();
+    core.split('.').count() == 3 && core.split('.').all(is_number)
 }
 
 /// What came of a trial.
@@ -169,4 +188,34 @@ fn words(change: &Change) -> String {
 
 const FOLDER: &str = "backups";
 const BEFORE: &str = "before-";
+const SCHEMA: &str = "schema-";
 const KEPT: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operators_own_backup_is_not_taken_for_a_copy_the_program_made() {
+        let is_copy = |name: &str| super::is_copy(&Path::new("backups").join(name));
+        let now = Timestamp::from_seconds(1_795_303_402);
+        for what in ["before-schema-12", "before-0.2.0", "before-1.0.0-rc.1"] {
+            let given = backup::named(Path::new("backups"), what, now);
+            assert!(super::is_copy(&given), "{}", given.display());
+        }
+        assert!(is_copy("before-0.2.0-20261121T120000Z-2.admit"));
+        for theirs in [
+            "before-migration.admit",
+            "before-migration-20261121T120000Z.admit",
+            "before-schema-change-20261121T120000Z.admit",
+            "before-0.2.0.admit",
+            "before-0.2.0-20261121.admit",
+            "before-0.2.0-20261121T120000Z-old.admit",
+            "before-0.2-20261121T120000Z.admit",
+            "before-schema--20261121T120000Z.admit",
+            "admit-0badcafe-20261121T120000Z.admit",
+        ] {
+            assert!(!is_copy(theirs), "{theirs}");
+        }
+    }
+}

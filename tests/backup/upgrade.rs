@@ -56,6 +56,23 @@ fn a_copy_is_kept_before_another_version_writes_and_three_of_them_stay() {
 }
 
 #[test]
+fn a_backup_the_operator_named_before_something_is_not_removed_with_the_copies() {
+    let folder = TempDir::new().unwrap();
+    let (folder, data) = (folder.path(), folder.path().join("admit-data"));
+    done(folder, &["init"]);
+    fs::create_dir_all(data.join("backups")).unwrap();
+    let own = "admit-data/backups/before-migration.admit";
+    done(folder, &["backup", "create", own]);
+    for _ in 0..4 {
+        age(&data);
+        done(folder, &["user", "list"]);
+    }
+    let kept = kept(&data);
+    assert!(kept.contains(&"before-migration.admit".to_owned()), "{kept:?}");
+    assert_eq!(kept.len(), 4, "{kept:?}");
+}
+
+#[test]
 fn a_trial_upgrade_leaves_every_byte_as_it_is() {
     let folder = TempDir::new().unwrap();
     let (folder, data) = (folder.path(), folder.path().join("admit-data"));

@@ -32,7 +32,7 @@ pub use schedule::make_if_due;
 
 pub(super) use format::Reading;
 pub(super) use lock::record_key;
-pub(super) use schedule::{begins_with, begun_by, remove_oldest};
+pub(super) use schedule::{begun_by, remove_oldest};
 
 use format::{Beside, Making};
 use lock::Carried;
@@ -550,6 +550,28 @@ pub(super) fn named(folder: &Path, what: &str, now: Timestamp) -> PathBuf {
     path
 }
 
+/// What [`named`] was given, if it gave that name: before the date, and the number where one date had several.
+pub(super) fn named_for(name: &str) -> Option<&str> {
+    let name = name.strip_suffix(ENDING)?.strip_suffix('.')?;
+    let (before, last) = name.rsplit_once('-')?;
+    if is_date(last) {
+        return Some(before);
+    }
+    let (before, date) = before.rsplit_once('-')?;
+    let is_again = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+    (is_again && is_date(date)).then_some(before)
+}
+
+/// Such as `20261121T120000Z`.
+fn is_date(text: &str) -> bool {
+    let fits = |(byte, form): (u8, u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        letter => byte == letter,
+    };
+    text.len() == DATE_FORM.len() && text.bytes().zip(*DATE_FORM).all(fits)
+}
+
+const DATE_FORM: &[u8; 16] = b"00000000T000000Z";
 const AUTHORITY: &str = "tls";
 const ENDED: &str = "the verification was ended";
 const AUTHORITY_FILE_MAX: u64 = 256 * 1024;

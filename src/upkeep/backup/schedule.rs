@@ -157,9 +157,4 @@ pub(in crate::upkeep) fn remove_oldest(mut all: Vec<Listed>, keep: usize) -> Res
     Ok(all.len())
 }
 
-pub(in crate::upkeep) fn begins_with(one: &Listed, what: &str) -> bool {
-    let name = one.file.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.starts_with(what))
-}
-
 const UNVERIFIED: &str = ".unverified";
