@@ -75,10 +75,22 @@ fn snapshot(
         Damage::Refuse,
         &|out, how| store.dump(out, how),
     )?;
-    let mut all = backup::list(&folder)?;
-    all.retain(|one| is_copy(&one.file) && backup::begun_by(one, now).is_some());
-    backup::remove_oldest(all, KEPT)?;
+    thin(&folder, now);
     Ok(file)
+}
+
+/// Removes the oldest copies. One that stays says nothing about the newest.
+fn thin(folder: &Path, now: Timestamp) {
+    let failed = match backup::list(folder) {
+        Ok(mut all) => {
+            all.retain(|one| is_copy(&one.file) && backup::begun_by(one, now).is_some());
+            backup::remove_oldest(all, KEPT).1
+        }
+        Err(error) => Some(error),
+    };
+    if let Some(why) = failed {
+        tracing::warn!("older copies than those that are kept cannot be removed: {why}");
+    }
 }
 
 /// Whether [`snapshot`] gave that name, in this version or an earlier one. Another backup in that folder is the

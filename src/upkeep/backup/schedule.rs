@@ -73,13 +73,9 @@ fn make_and_verify(
     remove_unfinished(folder);
     let silent = |_| {};
     let made = create(on, site, &file, &padlock, &silent)?;
-    let thin = || {
-        let all = scheduled(on, folder, on.own_context().now)?;
-        remove_oldest(all, config.backup.keep)
-    };
     if let Err(why) = can_be_verified(config, &file) {
         // Nothing speaks against it, and the disk must not fill up with others like it.
-        thin()?;
+        thin(on, config);
         return Err(why);
     }
     let verified = verify_until(is_over, config, (&file, &unlock), now, &silent);
@@ -89,7 +85,21 @@ fn make_and_verify(
         }
         return Err(why);
     }
-    Ok((made, thin()?))
+    Ok((made, thin(on, config)))
+}
+
+/// Removes the oldest beyond those that are kept; how many. One that stays is told in the log: it says nothing about
+/// the newest.
+fn thin(on: &Appliance, config: &Config) -> usize {
+    let all = scheduled(on, &config.backup.folder, on.own_context().now);
+    let (removed, failed) = match all {
+        Ok(all) => remove_oldest(all, config.backup.keep),
+        Err(error) => (0, Some(error)),
+    };
+    if let Some(why) = failed {
+        tracing::error!("older backups than those that are kept cannot be removed: {why}");
+    }
+    removed
 }
 
 fn can_be_verified(config: &Config, file: &Path) -> Result<(), Error> {
@@ -147,14 +157,55 @@ pub(in crate::upkeep) fn begun_by(one: &Listed, now: Timestamp) -> Option<Timest
     begun.filter(|begun| *begun <= now)
 }
 
-/// Removes the oldest, until so many are left.
-pub(in crate::upkeep) fn remove_oldest(mut all: Vec<Listed>, keep: usize) -> Result<usize, Error> {
+/// Removes the oldest, until so many are left. How many went, and why the first of those did not that had to stay.
+pub(in crate::upkeep) fn remove_oldest(
+    mut all: Vec<Listed>,
+    keep: usize,
+) -> (usize, Option<Error>) {
     all.truncate(all.len().saturating_sub(keep));
+    let (mut removed, mut failed) = (0, None);
     for one in &all {
-        fs::remove_file(&one.file)
-            .map_err(|error| Error::Refused(format!("{}: {error}", one.file.display())))?;
+        match files::remove_if_there(&one.file) {
+            Ok(()) => removed += 1,
+            Err(error) => {
+                let why = || Error::Refused(format!("{}: {error}", one.file.display()));
+                failed = failed.or_else(|| Some(why()));
+            }
+        }
     }
-    Ok(all.len())
+    (removed, failed)
 }
 
 const UNVERIFIED: &str = ".unverified";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_that_cannot_be_removed_keeps_no_other_one_and_one_that_is_gone_is_no_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let listed = |name: &str| Listed {
+            file: folder.path().join(name),
+            bytes: 0,
+            begun_at: String::new(),
+            program: String::new(),
+            locked_with: String::new(),
+            mark: None,
+        };
+        // What is no file is not removed as one.
+        fs::create_dir(folder.path().join("stays")).unwrap();
+        for name in ["old", "kept"] {
+            fs::write(folder.path().join(name), "a backup").unwrap();
+        }
+        let all = ["stays", "gone", "old", "kept"].map(listed).into();
+        let (removed, failed) = remove_oldest(all, 1);
+        assert_eq!(removed, 2);
+        let why = failed.unwrap().to_string();
+        assert!(why.contains("/stays: "), "{why}");
+        let there = |name: &str| folder.path().join(name).exists();
+        assert!(there("kept") && !there("old"));
+        let (removed, failed) = remove_oldest(vec![listed("gone")], 0);
+        assert!(removed == 1 && failed.is_none());
+    }
+}
