@@ -3,6 +3,7 @@
 //! It is written so that a start cut off at any instant can be started again: each file is whole or absent, and
 //! credentials are where the operator finds them before any record needs them.
 
+use std::cell::Cell;
 use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -26,6 +27,7 @@ use crate::jobs::{Couriers, Doorbell};
 use crate::kernel::{BaseUrl, Clock, Entropy, Fault, Secret, SystemClock, SystemEntropy};
 use crate::kernel::{files, hex};
 use crate::store::{self, Closed, Disk, Lock, OpenError, RealDisk, Store};
+use crate::upkeep::upgrade::{self, Kept};
 use crate::upkeep::{self, Answer, Order, Report, Site, Teller, storage};
 
 /// The outside world an appliance is put into: the real one, or a test's.
@@ -137,10 +139,11 @@ pub enum Error {
 
 /// Opens the appliance `config` describes, serving at `port`; an empty one is given its first facts.
 pub fn compose(config: &Config, port: u16, world: World) -> Result<Composed, Error> {
-    let appliance = open(config, port, world, false)?;
-    for notice in notices(&appliance) {
+    let opened = open(config, port, world, false)?;
+    for notice in notices(&opened) {
         tracing::warn!("{notice}");
     }
+    let appliance = opened.appliance;
     let first_run = install(&appliance, config)?;
     Ok(Composed {
         appliance: Arc::new(appliance),
@@ -150,7 +153,7 @@ pub fn compose(config: &Config, port: u16, world: World) -> Result<Composed, Err
 
 /// An appliance that nobody serves, held for the orders of its operator.
 pub struct Stopped {
-    appliance: Appliance,
+    opened: Opened,
     site: Site,
 }
 
@@ -158,7 +161,7 @@ impl Stopped {
     /// Opens it. There must be one.
     pub fn open(config: &Config, world: World) -> Result<Self, Error> {
         Ok(Self {
-            appliance: reopen(config, world, false)?,
+            opened: reopen(config, world, false)?,
             site: Site {
                 config: config.clone(),
                 serving_since: None,
@@ -168,8 +171,19 @@ impl Stopped {
 
     /// Carries an order out.
     pub fn carry_out(&self, order: &Order, tell: Teller<'_>) -> Answer {
-        upkeep::execute(&self.appliance, &self.site, order.clone(), tell)
+        upkeep::execute(&self.opened.appliance, &self.site, order.clone(), tell)
     }
+
+    /// The copy of the store from before this opening changed it, if it did and one was kept.
+    pub fn copy_from_before(&self) -> Option<&Path> {
+        self.opened.kept.as_ref().and_then(Kept::file)
+    }
+}
+
+/// An appliance, and what became of the copy from before where another version had it last.
+struct Opened {
+    appliance: Appliance,
+    kept: Option<Kept>,
 }
 
 /// Takes a store that is refused, because a newer one is missing, for what it is. Returns whether anything was to be
@@ -187,8 +201,10 @@ pub fn accept_older(config: &Config, world: &World, anyway: bool) -> Result<bool
 }
 
 /// What the operator should hear at this start: of opening the store, and for some days of an epoch.
-fn notices(appliance: &Appliance) -> Vec<String> {
+fn notices(opened: &Opened) -> Vec<String> {
+    let appliance = &opened.appliance;
     let mut notices = appliance.store().notices().to_vec();
+    notices.extend(opened.kept.as_ref().and_then(Kept::notice));
     let now = appliance.own_context().now;
     let epoch = appliance.epoch().filter(|epoch| epoch.is_recent(now));
     notices.extend(epoch.map(Epoch::words));
@@ -232,17 +248,17 @@ fn owned(data: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn reopen(config: &Config, world: World, accepts_older: bool) -> Result<Appliance, Error> {
+fn reopen(config: &Config, world: World, accepts_older: bool) -> Result<Opened, Error> {
     let data = &config.data;
     let never = || Error::NeverStarted(data.clone());
     ours(data)?;
-    let appliance = open(config, config.listen.port(), world, accepts_older)?;
-    for notice in notices(&appliance) {
+    let opened = open(config, config.listen.port(), world, accepts_older)?;
+    for notice in notices(&opened) {
         // A command has no log.
         let _ = writeln!(io::stderr(), "admit: {notice}");
     }
-    if installation::is_done(&appliance)? {
-        Ok(appliance)
+    if installation::is_done(&opened.appliance)? {
+        Ok(opened)
     } else {
         Err(never())
     }
@@ -271,7 +287,7 @@ fn refuse_in_place_of_gone(config: &Config) -> Result<(), Error> {
     Ok(site.check()?)
 }
 
-fn open(config: &Config, port: u16, world: World, accepts_older: bool) -> Result<Appliance, Error> {
+fn open(config: &Config, port: u16, world: World, accepts_older: bool) -> Result<Opened, Error> {
     let World {
         clock,
         entropy,
@@ -297,8 +313,11 @@ fn open(config: &Config, port: u16, world: World, accepts_older: bool) -> Result
     let now = clock.now();
     let records = keyring.records().clone();
     let from = (entropy.as_ref(), now);
+    let kept = Cell::new(None);
     let store = Store::open_keeping(lock, site, records, (disk, now), &|change, store| {
-        upkeep::upgrade::keep_copy(config, &master_key, from, change, store)
+        let copy = upgrade::keep_copy(config, &master_key, from, change, store)?;
+        kept.set(Some(copy));
+        Ok(())
     })?;
     let base = base(config, port)?;
     let policy = config.policy.clone();
@@ -317,7 +336,8 @@ fn open(config: &Config, port: u16, world: World, accepts_older: bool) -> Result
     };
     let mut appliance = Appliance::open(parts)?;
     epoch::take_back(&mut appliance)?;
-    Ok(appliance)
+    let kept = kept.into_inner();
+    Ok(Opened { appliance, kept })
 }
 
 fn outbound(config: &Config) -> Result<Arc<Outbound>, Error> {

@@ -1,6 +1,6 @@
 //! `admit upgrade`: this version of the program takes a store over, or only tries to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -39,6 +39,7 @@ impl Upgrade {
             let from = from.as_deref().map(|file| (file, &unlock));
             let tried = upgrade::rehearse(config, from, SystemClock.now(), &super::reach::tell)?;
             let change = tried.change.as_deref();
+            let mut copy = None;
             if !dry_run {
                 // Opening it is all there is to do; the copy from before is kept there.
                 let stopped = Stopped::open(config, World::real());
@@ -47,6 +48,7 @@ impl Upgrade {
                     Answer::Done(_) | Answer::Progress(_) => {}
                     Answer::Refused(why) | Answer::Broken(why) => return Err(Error::Refused(why)),
                 }
+                copy = stopped.copy_from_before().map(Path::to_owned);
             }
             if as_json {
                 print::json(&tried);
@@ -54,7 +56,7 @@ impl Upgrade {
             }
             let what = change.unwrap_or("nothing changes: this version had the store last");
             let records = tried.records;
-            let (data, folder) = (config.data.display(), config.data.join("backups"));
+            let data = config.data.display();
             if dry_run {
                 say(format_args!(
                     "Tried on a copy: {what}. All {records} records are sound there; the store was left as it is."
@@ -64,10 +66,10 @@ impl Upgrade {
                     "Done in {data}: {what}. All {records} records are sound."
                 ));
             }
-            if change.is_some() {
+            if let Some(file) = copy {
                 say(format_args!(
-                    "The way back: `admit restore` of the copy from before, in {}.",
-                    folder.display()
+                    "The way back: `admit restore` of the copy from before, {}.",
+                    file.display()
                 ));
             }
             Ok(())

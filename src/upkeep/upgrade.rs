@@ -15,6 +15,35 @@ use crate::kernel::{Entropy, Fault, Timestamp};
 use crate::store::dump::{self, Damage, Unchanged};
 use crate::store::{self, Change, Disk, Lock, OpenError, RealDisk, Store};
 
+/// What became of the copy from before another version's first change.
+#[derive(Debug)]
+pub enum Kept {
+    /// It is in this file.
+    In(PathBuf),
+    /// There is none, for this reason.
+    Nowhere(String),
+}
+
+impl Kept {
+    /// Where it is.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::In(file) => Some(file),
+            Self::Nowhere(_) => None,
+        }
+    }
+
+    /// What the operator must hear of it.
+    pub fn notice(&self) -> Option<String> {
+        match self {
+            Self::In(_) => None,
+            Self::Nowhere(why) => Some(format!(
+                "no copy of the store was kept before this version's first change, so that there is no way back: {why}"
+            )),
+        }
+    }
+}
+
 /// Keeps a copy of a store that another version of the program had open last, locked with the master key.
 ///
 /// Without one, records are not stepped forward. A version that leaves them as they are goes on without: a full disk
@@ -25,26 +54,21 @@ pub fn keep_copy(
     (entropy, now): (&dyn Entropy, Timestamp),
     change: &Change,
     store: &Unchanged<'_>,
-) -> Result<(), Fault> {
+) -> Result<Kept, Fault> {
     let kept = snapshot(config, master_key, (entropy, now), change, store);
-    let (why, is_needed) = match (kept, change) {
+    match (kept, change) {
         (Ok(file), _) => {
             tracing::info!(
                 "this version of the program has the store for the first time: a copy from before is in {}; `admit restore` puts it back",
                 file.display()
             );
-            return Ok(());
+            Ok(Kept::In(file))
         }
-        (Err(error), Change::Schema { .. }) => (error, true),
-        (Err(error), Change::Program { .. }) => (error, false),
-    };
-    if is_needed {
-        return Err(Fault::unavailable(format!(
+        (Err(why), Change::Schema { .. }) => Err(Fault::unavailable(format!(
             "the store is to be stepped forward, and the copy that is kept before could not be made: {why}. Nothing was changed"
-        )));
+        ))),
+        (Err(why), Change::Program { .. }) => Ok(Kept::Nowhere(why.to_string())),
     }
-    tracing::warn!("no copy of the store was kept before this version's first change: {why}");
-    Ok(())
 }
 
 fn snapshot(

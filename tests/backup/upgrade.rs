@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{bytes_below, done, refused};
+use super::{bytes_below, done, refused, run};
 use crate::tour::Serving;
 
 /// Says that an older version had the store last.
@@ -82,13 +82,30 @@ fn a_trial_upgrade_leaves_every_byte_as_it_is() {
     let before = bytes_below(&data);
     let said = done(folder, &["upgrade", "--dry-run"]);
     assert!(said.contains("version 0.0.9 had the store last"), "{said}");
+    assert!(!said.contains("The way back"), "{said}");
     assert!(before == bytes_below(&data), "something was changed");
     let said = done(folder, &["upgrade"]);
     assert!(said.contains("The way back: `admit restore`"), "{said}");
-    assert_eq!(kept(&data).len(), 1);
+    let kept = kept(&data);
+    assert!(kept.len() == 1 && said.contains(&kept[0]), "{said}");
     let said = done(folder, &["upgrade"]);
     assert!(said.contains("nothing changes"), "{said}");
     done(folder, &["upgrade", "--dry-run", "--from", "x.admit"]);
+}
+
+#[test]
+fn an_upgrade_whose_copy_from_before_cannot_be_kept_says_why_and_names_no_way_back() {
+    let folder = TempDir::new().unwrap();
+    let (folder, data) = (folder.path(), folder.path().join("admit-data"));
+    done(folder, &["init"]);
+    age(&data);
+    fs::write(data.join("backups"), "no folder").unwrap();
+    let said = run(folder, &["upgrade"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.err.contains("no copy of the store was kept"), "{}", said.err);
+    assert!(said.err.contains("/backups: "), "{}", said.err);
+    assert!(said.out.contains("Done in"), "{}", said.out);
+    assert!(!said.out.contains("The way back"), "{}", said.out);
 }
 
 #[test]
