@@ -1,4 +1,4 @@
-//! Backups by the clock: made when they are due, verified, and the oldest removed. A failed one is told in the log and
+//! Backups by the clock: made when they are due, verified, and the oldest removed. What fails of it is told in the log and
 //! tried again in an hour.
 
 use std::sync::Arc;
@@ -26,7 +26,9 @@ pub async fn run(appliance: Arc<Appliance>, site: Arc<Site>) {
         let pause = match run_once(&appliance, &site).await {
             Ok(_) => LOOK,
             Err(error) => {
-                tracing::error!("the backup failed, and is tried again in an hour: {error}");
+                tracing::error!(
+                    "there is no verified backup that is new enough, which is tried again in an hour: {error}"
+                );
                 AFTER_FAILURE
             }
         };
@@ -34,7 +36,8 @@ pub async fn run(appliance: Arc<Appliance>, site: Arc<Site>) {
     }
 }
 
-/// Makes the one that is due, if one is. Whether one was. Whoever drops this ends what is under way.
+/// Makes the one that is due, if one is, or verifies the newest where that was not done. Whether there was anything to do.
+/// Whoever drops this ends what is under way.
 pub async fn run_once(appliance: &Arc<Appliance>, site: &Arc<Site>) -> Result<bool, Error> {
     let over = OverWhenDropped::default();
     let is_over = Arc::clone(&over.0);

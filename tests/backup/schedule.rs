@@ -12,7 +12,8 @@ use admit::config::{Backup, BackupKey, Config, MasterKeySource};
 use admit::domain::Appliance;
 use admit::jobs::backups::run_once;
 use admit::kernel::{Clock, ManualClock};
-use admit::upkeep::{Site, backup};
+use admit::upkeep::doctor::{self, Weight};
+use admit::upkeep::{Answer, Order, Report, Site, backup, execute};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
@@ -100,6 +101,28 @@ impl Scheduled {
 
     fn latest(&self) -> backup::Outcome {
         backup::latest(&self.site).unwrap()
+    }
+
+    fn create_elsewhere(&self) {
+        let order = backup::Order::Create {
+            file: Some(self.folder.path().join("x.admit")),
+            padlock: backup::Padlock::of_master_key(),
+        };
+        let order = Order::Backup(order);
+        let answer = execute(&self.appliance, &self.site, order, &|_| {});
+        assert!(matches!(answer, Answer::Done(_)), "{answer:?}");
+    }
+
+    /// What doctor says of backups.
+    fn doctor(&self) -> (Weight, String) {
+        let order = Order::Doctor(doctor::Order::default());
+        let answer = execute(&self.appliance, &self.site, order, &|_| {});
+        let Answer::Done(Report::Doctor(findings)) = answer else {
+            panic!("{answer:?}");
+        };
+        let mut all = findings.all.into_iter();
+        let found = all.find(|one| one.what == "backup").unwrap();
+        (found.weight, found.words)
     }
 
     fn backups(&self) -> PathBuf {
@@ -318,11 +341,57 @@ async fn a_backup_there_is_no_room_to_verify_stays_and_is_told() {
         "{why}"
     );
     assert_eq!(scheduled.names(), ["admit-20261121T120000Z.admit"]);
-    assert!(!scheduled.run().await, "there is one of now");
     scheduled.clock.advance(DAY);
     scheduled.fails().await;
     assert_eq!(scheduled.names(), ["admit-20261122T120000Z.admit"]);
     fs::remove_file(large).unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_that_was_made_and_not_verified_is_verified_at_a_later_look() {
+    let scheduled = scheduled(1);
+    let large = scheduled.site.config.data.join("store/large");
+    File::create(&large).unwrap().set_len(1 << 43).unwrap();
+    for _ in 0..2 {
+        let why = scheduled.fails().await;
+        assert!(why.contains("was made and not verified"), "{why}");
+        scheduled.clock.advance(Duration::from_hours(1));
+        assert_eq!(scheduled.files(), ["admit-20261121T120000Z.admit"]);
+    }
+    fs::remove_file(large).unwrap();
+    // Another secret than that it was locked with says nothing about it.
+    let passphrase = scheduled.folder.path().join("passphrase");
+    fs::write(&passphrase, "quite another passphrase\n").unwrap();
+    let why = scheduled.fails().await;
+    assert!(why.contains("does not open"), "{why}");
+    assert_eq!(scheduled.files(), ["admit-20261121T120000Z.admit"]);
+    fs::write(&passphrase, PASSPHRASE).unwrap();
+    assert!(scheduled.run().await, "it is verified");
+    let latest = scheduled.latest();
+    assert!(latest.is_verified && latest.error.is_none(), "{latest:?}");
+    assert_eq!(latest.file, scheduled.of("20261121T120000Z"));
+    assert!(latest.at.starts_with("2026-11-21T12:00"), "{latest:?}");
+    assert!(!scheduled.run().await, "nothing is left to be done");
+}
+
+#[tokio::test]
+async fn a_backup_found_damaged_at_a_later_look_is_set_aside_and_made_anew() {
+    let scheduled = scheduled(1);
+    let large = scheduled.site.config.data.join("store/large");
+    File::create(&large).unwrap().set_len(1 << 43).unwrap();
+    scheduled.fails().await;
+    fs::remove_file(large).unwrap();
+    let file = scheduled.of("20261121T120000Z");
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&file, bytes).unwrap();
+    scheduled.fails().await;
+    assert_eq!(
+        scheduled.files(),
+        ["admit-20261121T120000Z.admit.unverified"]
+    );
+    assert!(scheduled.run().await, "it is still due");
+    assert_eq!(scheduled.names(), ["admit-20261121T120000Z.admit"]);
 }
 
 #[tokio::test]
@@ -337,6 +406,39 @@ async fn a_verification_ends_with_whoever_waits_for_it() {
     assert!(!latest.is_verified && latest.error.is_none(), "{latest:?}");
     assert_eq!(scheduled.files(), ["admit-20261121T120000Z.admit"]);
     assert!(!scheduled.has_scratch());
+    // Nor is it forgotten when another one is asked for.
+    scheduled.create_elsewhere();
+    assert_eq!(scheduled.doctor().0, Weight::Advice);
+    assert!(scheduled.run().await, "it is verified at the next start");
+    assert!(scheduled.latest().is_verified);
+    assert_eq!(scheduled.doctor().0, Weight::Well);
+}
+
+#[tokio::test]
+async fn doctor_tells_a_schedule_that_makes_none_before_a_week_is_over() {
+    let scheduled = scheduled(2);
+    assert_eq!(scheduled.doctor().0, Weight::Advice, "none was made yet");
+    assert!(scheduled.run().await);
+    scheduled.clock.advance(2 * DAY);
+    assert_eq!(scheduled.doctor().0, Weight::Well, "one may be late");
+    scheduled.clock.advance(Duration::from_mins(1));
+    // What is made elsewhere is no backup of the schedule's.
+    scheduled.create_elsewhere();
+    let (weight, words) = scheduled.doctor();
+    assert_eq!(weight, Weight::Wrong, "{words}");
+    assert!(words.contains("twice backup.every_hours"), "{words}");
+}
+
+#[tokio::test]
+async fn what_is_no_file_keeps_nobody_who_lists_backups_waiting() {
+    let scheduled = scheduled(1);
+    fs::create_dir(scheduled.backups()).unwrap();
+    let pipe = scheduled.backups().join("pipe.admit");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    fs::create_dir(scheduled.backups().join("folder.admit")).unwrap();
+    assert_eq!(scheduled.names(), [""; 0]);
+    assert!(scheduled.run().await);
+    assert_eq!(scheduled.names(), ["admit-20261121T120000Z.admit"]);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ pub use schedule::make_if_due;
 
 pub(super) use format::Reading;
 pub(super) use lock::record_key;
-pub(super) use schedule::{begun_by, remove_oldest};
+pub(super) use schedule::{begun_by, newest, remove_oldest};
 
 use format::{Beside, Making};
 use lock::Carried;
@@ -84,8 +84,11 @@ pub struct Outcome {
     pub bytes: Option<u64>,
     /// Whether it was opened and every record verified.
     pub is_verified: bool,
-    /// Why there is none.
+    /// Why there is none, or why it was not verified.
     pub error: Option<String>,
+    /// What the schedule made and has not verified yet, whatever was made since.
+    #[serde(default)]
+    pub to_verify: Option<PathBuf>,
 }
 
 /// Does it.
@@ -111,11 +114,7 @@ pub(super) fn create(
     padlock: &Padlock,
     tell: Teller<'_>,
 ) -> Result<Made, Error> {
-    let made = recorded(on, site, file, tell, &|maker| {
-        maker.make(file, padlock, Damage::Refuse, &|out, how| {
-            on.store().dump(out, how)
-        })
-    });
+    let made = make(on, site, file, padlock, tell);
     // What was refused was never begun.
     if !matches!(&made, Err(error) if !error.is_fault()) {
         let outcome = Outcome {
@@ -124,10 +123,26 @@ pub(super) fn create(
             bytes: made.as_ref().ok().map(|made| made.bytes),
             is_verified: false,
             error: made.as_ref().err().map(ToString::to_string),
+            to_verify: latest(site).and_then(|latest| latest.to_verify),
         };
         keep_outcome(&site.config, &outcome);
     }
     made
+}
+
+/// Makes one, on the record.
+fn make(
+    on: &Appliance,
+    site: &Site,
+    file: &Path,
+    padlock: &Padlock,
+    tell: Teller<'_>,
+) -> Result<Made, Error> {
+    recorded(on, site, file, tell, &|maker| {
+        maker.make(file, padlock, Damage::Refuse, &|out, how| {
+            on.store().dump(out, how)
+        })
+    })
 }
 
 /// Everything that can still be read of a damaged store, and what was left out.
@@ -488,7 +503,14 @@ pub fn list(folder: &Path) -> Result<Vec<Listed>, Error> {
         if path.extension().is_none_or(|ending| ending != ENDING) {
             continue;
         }
-        let (Ok(header), Ok(facts)) = (format::header(&path), fs::metadata(&path)) else {
+        // What is no file may keep whoever opens it waiting.
+        let Ok(facts) = fs::metadata(&path) else {
+            continue;
+        };
+        if !facts.is_file() {
+            continue;
+        }
+        let Ok(header) = format::header(&path) else {
             continue;
         };
         all.push(Listed {

@@ -1,16 +1,17 @@
 //! Backups by the clock: when the next one is due, made, verified, and the oldest removed.
 //!
-//! What is due follows from the files themselves, so that a restart changes nothing.
+//! What is due follows from the files themselves, so that a restart changes nothing; whether the newest is still to be
+//! verified, from what came of it.
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use super::{
-    ENDING, Listed, Made, Outcome, Padlock, Unlock, create, keep_outcome, list, mark_in, new_file,
-    read_key, read_passphrase, remove_unfinished, scratch_bytes, scratch_space, verify_until,
+    ENDING, Listed, Outcome, Padlock, Reading, Unlock, Verified, keep_outcome, latest, list, make,
+    mark_in, new_file, read_key, read_passphrase, remove_unfinished, scratch_bytes, scratch_space,
+    verify_until,
 };
 use crate::config::{BackupKey, Config};
 use crate::domain::Appliance;
@@ -18,74 +19,142 @@ use crate::kernel::Timestamp;
 use crate::upkeep::{Error, Site, files, storage};
 
 /// Makes one as the configuration says if one is due, verifies it, and removes the oldest beyond those that are kept.
-/// How many were removed. It ends soon, and without a result, when it `is_over`.
+/// How many were removed. Where none is due and the newest was made and not verified, that is verified.
+///
+/// It ends soon, and without a result, when it `is_over`.
 pub fn make_if_due(
     on: &Appliance,
     site: &Site,
     is_over: &AtomicBool,
-) -> Result<Option<(Made, usize)>, Error> {
+) -> Result<Option<(Verified, usize)>, Error> {
     let (config, now) = (&site.config, on.own_context().now);
-    let made = match due_in(on, config, now) {
-        Ok(Some(Duration::ZERO)) => make_and_verify(on, site, now, is_over),
-        Ok(_) => return Ok(None),
+    let mut waiting = latest(site).and_then(|latest| latest.to_verify);
+    let done = match task(on, config, now, waiting.as_deref()) {
+        Ok(Task::Nothing) => return Ok(None),
+        Ok(Task::Verify(file)) => verify_again(on, config, &file, is_over),
+        Ok(Task::Make) => make_and_verify(on, site, is_over, &mut waiting),
         Err(error) => Err(error),
     };
     // Whoever ends us learned nothing about the backup.
-    if made.is_err() && is_over.load(Ordering::SeqCst) {
-        return made.map(Some);
+    if done.is_err() && is_over.load(Ordering::SeqCst) {
+        return done.map(Some);
     }
-    let outcome = Outcome {
-        at: now.to_millis().to_string(),
-        file: made
-            .as_ref()
-            .map(|(made, _)| made.file.clone())
-            .unwrap_or_default(),
-        bytes: made.as_ref().ok().map(|(made, _)| made.bytes),
-        is_verified: made.is_ok(),
-        error: made.as_ref().err().map(ToString::to_string),
+    // What was set aside waits no more.
+    waiting = waiting.filter(|file| done.is_err() && file.exists());
+    let outcome = match &done {
+        Ok((verified, _)) => Outcome {
+            at: verified.made_at.clone(),
+            file: verified.file.clone(),
+            bytes: Some(verified.bytes),
+            is_verified: true,
+            error: None,
+            to_verify: None,
+        },
+        Err(error) => Outcome {
+            at: now.to_millis().to_string(),
+            file: waiting.clone().unwrap_or_default(),
+            bytes: None,
+            is_verified: false,
+            error: Some(error.to_string()),
+            to_verify: waiting,
+        },
     };
     keep_outcome(config, &outcome);
-    made.map(Some)
+    done.map(Some)
 }
 
-/// How long until the next one is due; zero: now. `None`: nobody wants any.
-fn due_in(on: &Appliance, config: &Config, now: Timestamp) -> Result<Option<Duration>, Error> {
+/// What is to be done now.
+enum Task {
+    Nothing,
+    /// The newest was made and not verified.
+    Verify(PathBuf),
+    Make,
+}
+
+fn task(
+    on: &Appliance,
+    config: &Config,
+    now: Timestamp,
+    waiting: Option<&Path>,
+) -> Result<Task, Error> {
     let Some(every) = config.backup.every else {
-        return Ok(None);
+        return Ok(Task::Nothing);
     };
+    Ok(match newest(on, config, now)? {
+        Some((_, begun)) if now.since(begun) >= every => Task::Make,
+        Some((file, _)) if waiting == Some(&file) => Task::Verify(file),
+        Some(_) => Task::Nothing,
+        None => Task::Make,
+    })
+}
+
+/// The newest of the schedule's, and when it was begun.
+pub(in crate::upkeep) fn newest(
+    on: &Appliance,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Option<(PathBuf, Timestamp)>, Error> {
     let newest = scheduled(on, &config.backup.folder, now)?.pop();
-    let begun = newest.and_then(|newest| begun_by(&newest, now));
-    Ok(Some(begun.map_or(Duration::ZERO, |begun| {
-        every.saturating_sub(now.since(begun))
-    })))
+    Ok(newest.and_then(|newest| begun_by(&newest, now).map(|begun| (newest.file, begun))))
 }
 
 fn make_and_verify(
     on: &Appliance,
     site: &Site,
-    now: Timestamp,
     is_over: &AtomicBool,
-) -> Result<(Made, usize), Error> {
+    waiting: &mut Option<PathBuf>,
+) -> Result<(Verified, usize), Error> {
     let config = &site.config;
     let (padlock, unlock) = locking(on, config)?;
     let file = new_file(on, config)?;
-    let folder = &config.backup.folder;
-    remove_unfinished(folder);
-    let silent = |_| {};
-    let made = create(on, site, &file, &padlock, &silent)?;
-    if let Err(why) = can_be_verified(config, &file) {
+    remove_unfinished(&config.backup.folder);
+    let made = make(on, site, &file, &padlock, &|_| {})?;
+    *waiting = Some(file.clone());
+    // Whoever is ended from here on finds at the next start that it waits to be verified.
+    let outcome = Outcome {
+        at: made.made_at,
+        file: made.file,
+        bytes: Some(made.bytes),
+        is_verified: false,
+        error: None,
+        to_verify: waiting.clone(),
+    };
+    keep_outcome(config, &outcome);
+    verify_and_thin(on, config, (&file, &unlock), is_over)
+}
+
+/// Another secret than that it was locked with says nothing about it: it is set aside only if it opens.
+fn verify_again(
+    on: &Appliance,
+    config: &Config,
+    file: &Path,
+    is_over: &AtomicBool,
+) -> Result<(Verified, usize), Error> {
+    let (_, unlock) = locking(on, config)?;
+    Reading::open(file, &unlock)?;
+    verify_and_thin(on, config, (file, &unlock), is_over)
+}
+
+fn verify_and_thin(
+    on: &Appliance,
+    config: &Config,
+    (file, unlock): (&Path, &Unlock),
+    is_over: &AtomicBool,
+) -> Result<(Verified, usize), Error> {
+    if let Err(why) = can_be_verified(config, file) {
         // Nothing speaks against it, and the disk must not fill up with others like it.
         thin(on, config);
         return Err(why);
     }
-    let verified = verify_until(is_over, config, (&file, &unlock), now, &silent);
-    if let Err(why) = verified {
+    let now = on.own_context().now;
+    let verified = verify_until(is_over, config, (file, unlock), now, &|_| {});
+    let verified = verified.or_else(|why| {
         if !is_over.load(Ordering::SeqCst) {
-            set_aside(&file).map_err(files::broke(&file))?;
+            set_aside(file).map_err(files::broke(file))?;
         }
-        return Err(why);
-    }
-    Ok((made, thin(on, config)))
+        Err(why)
+    })?;
+    Ok((verified, thin(on, config)))
 }
 
 /// Removes the oldest beyond those that are kept; how many. One that stays is told in the log: it says nothing about

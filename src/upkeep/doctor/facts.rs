@@ -1,5 +1,6 @@
 //! What the appliance itself knows: its clock, its keys, messages on their way, what the store holds.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Findings, Weight};
@@ -9,7 +10,8 @@ use crate::domain::otp::outbox;
 use crate::domain::{Appliance, Cx, signing};
 use crate::kernel::{ClientId, Fault, Timestamp};
 use crate::store::Witnessed;
-use crate::upkeep::{Site, backup};
+use crate::upkeep::backup::{self, Outcome};
+use crate::upkeep::{Error, Site};
 
 /// What is known without reading the store through.
 pub(super) fn look(on: &Appliance, site: &Site, findings: &mut Findings) {
@@ -19,7 +21,7 @@ pub(super) fn look(on: &Appliance, site: &Site, findings: &mut Findings) {
     couriers(site, findings);
     witness(on, findings);
     epoch(on, &cx, findings);
-    backups(site, &cx, findings);
+    backups(on, site, &cx, findings);
 }
 
 /// Whether an older copy of the data folder would be noticed.
@@ -52,21 +54,60 @@ fn epoch(on: &Appliance, cx: &Cx<'_>, findings: &mut Findings) {
 }
 
 /// Whether there is a backup, and how old it is.
-fn backups(site: &Site, cx: &Cx<'_>, findings: &mut Findings) {
-    let Some(latest) = backup::latest(site) else {
+fn backups(on: &Appliance, site: &Site, cx: &Cx<'_>, findings: &mut Findings) {
+    let latest = backup::latest(site);
+    if let Some(why) = latest.as_ref().and_then(|latest| latest.error.as_ref()) {
+        let at = latest.as_ref().map_or("", |latest| &latest.at);
+        let words = format!("the latest, at {at}, failed: {why}");
+        return findings.add("backup", Weight::Wrong, words);
+    }
+    if let Some(every) = site.config.backup.every {
+        let newest = backup::newest(on, &site.config, cx.now);
+        let (weight, words) = by_schedule(newest, latest, (every, cx.now));
+        return findings.add("backup", weight, words);
+    }
+    let Some(latest) = latest else {
         let words =
             "none was made yet: `admit backup create`, or backup.every_hours for a schedule";
         return findings.add("backup", Weight::Advice, words);
     };
-    if let Some(why) = &latest.error {
-        let words = format!("the latest, at {}, failed: {why}", latest.at);
-        return findings.add("backup", Weight::Wrong, words);
-    }
     let at: Option<Timestamp> = latest.at.parse().ok();
     let is_old = at.is_none_or(|at| cx.now.since(at) > OLD_BACKUP);
     let weight = if is_old { Weight::Advice } else { Weight::Well };
     let words = format!("the latest is of {}: {}", latest.at, latest.file.display());
     findings.add("backup", weight, words);
+}
+
+/// The same where the clock makes them: one may be late, and no second one.
+fn by_schedule(
+    newest: Result<Option<(PathBuf, Timestamp)>, Error>,
+    latest: Option<Outcome>,
+    (every, now): (Duration, Timestamp),
+) -> (Weight, String) {
+    let (file, begun) = match newest {
+        Ok(Some(newest)) => newest,
+        Ok(None) => {
+            let words = "the schedule made none yet: let the server run";
+            return (Weight::Advice, words.to_owned());
+        }
+        Err(why) => return (Weight::Wrong, why.to_string()),
+    };
+    let (file, begun_at) = (file.as_path(), begun.to_millis());
+    let shown = file.display();
+    if now.since(begun) > every.saturating_mul(2) {
+        let words = format!(
+            "the latest of the schedule is of {begun_at}, more than twice backup.every_hours ago: {shown}. Let the server run, and look into its log"
+        );
+        return (Weight::Wrong, words);
+    }
+    if latest.is_some_and(|latest| latest.to_verify.as_deref() == Some(file)) {
+        let words = format!(
+            "the latest, of {begun_at}, was made and not verified yet: {shown}. A server that runs does it, or `admit backup verify`"
+        );
+        return (Weight::Advice, words);
+    }
+    let words = format!("the latest is of {begun_at}: {shown}");
+    (Weight::Well, words)
 }
 
 /// Whoever loses more than a week would rather have been told.
