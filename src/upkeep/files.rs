@@ -27,7 +27,10 @@ pub(super) fn create_held(path: &Path) -> io::Result<File> {
 }
 
 /// Removes a file that was made by [`create_held`] and is held no more, behind what it stands for.
-pub(super) fn remove_unless_held(path: &Path, what: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+pub(super) fn remove_unless_held(
+    path: &Path,
+    what: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
     let facts = path.symlink_metadata()?;
     if !facts.is_file() || facts.uid() != rustix::process::geteuid().as_raw() {
         return Ok(());

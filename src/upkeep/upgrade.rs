@@ -233,13 +233,13 @@ mod tests {
 
     #[test]
     fn an_operators_own_backup_is_not_taken_for_a_copy_the_program_made() {
-        let is_copy = |name: &str| super::is_copy(&Path::new("backups").join(name));
+        let counts = |name: &str| is_copy(&Path::new("backups").join(name));
         let now = Timestamp::from_seconds(1_795_303_402);
         for what in ["before-schema-12", "before-0.2.0", "before-1.0.0-rc.1"] {
             let given = backup::named(Path::new("backups"), what, now);
-            assert!(super::is_copy(&given), "{}", given.display());
+            assert!(is_copy(&given), "{}", given.display());
         }
-        assert!(is_copy("before-0.2.0-20261121T120000Z-2.admit"));
+        assert!(counts("before-0.2.0-20261121T120000Z-2.admit"));
         for theirs in [
             "before-migration.admit",
             "before-migration-20261121T120000Z.admit",
@@ -251,7 +251,7 @@ mod tests {
             "before-schema--20261121T120000Z.admit",
             "admit-0badcafe-20261121T120000Z.admit",
         ] {
-            assert!(!is_copy(theirs), "{theirs}");
+            assert!(!counts(theirs), "{theirs}");
         }
     }
 }

@@ -68,7 +68,10 @@ fn a_backup_the_operator_named_before_something_is_not_removed_with_the_copies()
         done(folder, &["user", "list"]);
     }
     let kept = kept(&data);
-    assert!(kept.contains(&"before-migration.admit".to_owned()), "{kept:?}");
+    assert!(
+        kept.contains(&"before-migration.admit".to_owned()),
+        "{kept:?}"
+    );
     assert_eq!(kept.len(), 4, "{kept:?}");
 }
 
@@ -102,7 +105,11 @@ fn an_upgrade_whose_copy_from_before_cannot_be_kept_says_why_and_names_no_way_ba
     fs::write(data.join("backups"), "no folder").unwrap();
     let said = run(folder, &["upgrade"]);
     assert_eq!(said.code, 0, "{}", said.err);
-    assert!(said.err.contains("no copy of the store was kept"), "{}", said.err);
+    assert!(
+        said.err.contains("no copy of the store was kept"),
+        "{}",
+        said.err
+    );
     assert!(said.err.contains("/backups: "), "{}", said.err);
     assert!(said.out.contains("Done in"), "{}", said.out);
     assert!(!said.out.contains("The way back"), "{}", said.out);

@@ -82,7 +82,7 @@ fn task(
     };
     Ok(match newest(on, config, now)? {
         Some((_, begun)) if now.since(begun) >= every => Task::Make,
-        Some((file, _)) if waiting == Some(&file) => Task::Verify(file),
+        Some((file, _)) if waiting == Some(file.as_path()) => Task::Verify(file),
         Some(_) => Task::Nothing,
         None => Task::Make,
     })

@@ -56,8 +56,12 @@ fn epoch(on: &Appliance, cx: &Cx<'_>, findings: &mut Findings) {
 /// Whether there is a backup, and how old it is.
 fn backups(on: &Appliance, site: &Site, cx: &Cx<'_>, findings: &mut Findings) {
     let latest = backup::latest(site);
-    if let Some(why) = latest.as_ref().and_then(|latest| latest.error.as_ref()) {
-        let at = latest.as_ref().map_or("", |latest| &latest.at);
+    if let Some(Outcome {
+        at,
+        error: Some(why),
+        ..
+    }) = &latest
+    {
         let words = format!("the latest, at {at}, failed: {why}");
         return findings.add("backup", Weight::Wrong, words);
     }
