@@ -215,22 +215,7 @@ pub(in crate::upkeep) struct Reading {
 
 impl Reading {
     pub(in crate::upkeep) fn open(path: &Path, unlock: &Unlock) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-        let mut file = BufReader::new(file);
-        let (header, bytes) = read_header(&mut file, path)?;
-        let key = unlock.key(&header.locked_with);
-        let key = key.map_err(|why| damaged(path, &why))?;
-        let mut check = [0; CHECK_LEN];
-        file.read_exact(&mut check)
-            .map_err(|_| damaged(path, "it ends early"))?;
-        let key = StreamKey::derive(&key, &bytes)?;
-        if !key.is_right(&check) {
-            let with = header.locked_with.words();
-            return Err(Error::Refused(format!(
-                "{} does not open: it is locked with {with}, and this is another one; or its header is damaged",
-                path.display()
-            )));
-        }
+        let (header, file, key) = unlocked(path, unlock)?;
         let mut body = DeflateDecoder::new(Unsealing::from(file, key));
         let beside = read_beside(&mut body).map_err(|error| unreadable(path, &error))?;
         let beside = serde_json::from_slice(beside.expose());
@@ -257,6 +242,30 @@ impl Read for Reading {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         self.body.read(to)
     }
+}
+
+/// A backup this is the right secret for; behind the header nothing is read yet.
+pub(super) fn unlocked(
+    path: &Path,
+    unlock: &Unlock,
+) -> Result<(Header, BufReader<File>, StreamKey), Error> {
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let mut file = BufReader::new(file);
+    let (header, bytes) = read_header(&mut file, path)?;
+    let key = unlock.key(&header.locked_with);
+    let key = key.map_err(|why| damaged(path, &why))?;
+    let mut check = [0; CHECK_LEN];
+    file.read_exact(&mut check)
+        .map_err(|_| damaged(path, "it ends early"))?;
+    let key = StreamKey::derive(&key, &bytes)?;
+    if !key.is_right(&check) {
+        let with = header.locked_with.words();
+        return Err(Error::Refused(format!(
+            "{} does not open: it is locked with {with}, and this is another one; or its header is damaged",
+            path.display()
+        )));
+    }
+    Ok((header, file, key))
 }
 
 fn read_beside(body: &mut impl Read) -> io::Result<Secret<Vec<u8>>> {

@@ -8,9 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::format::unlocked;
 use super::{
-    ENDING, Listed, Outcome, Padlock, Reading, Unlock, Verified, keep_outcome, latest, list, make,
-    mark_in, new_file, read_key, read_passphrase, remove_unfinished, scratch_bytes, scratch_space,
+    ENDING, Listed, Outcome, Padlock, Unlock, Verified, keep_outcome, latest, list, make, mark_in,
+    new_file, read_key, read_passphrase, remove_unfinished, scratch_bytes, scratch_space,
     verify_until,
 };
 use crate::config::{BackupKey, Config};
@@ -123,7 +124,7 @@ fn make_and_verify(
     verify_and_thin(on, config, (&file, &unlock), is_over)
 }
 
-/// Another secret than that it was locked with says nothing about it: it is set aside only if it opens.
+/// Another secret than that it was locked with says nothing about it: it is set aside only if that is the right one.
 fn verify_again(
     on: &Appliance,
     config: &Config,
@@ -131,7 +132,7 @@ fn verify_again(
     is_over: &AtomicBool,
 ) -> Result<(Verified, usize), Error> {
     let (_, unlock) = locking(on, config)?;
-    Reading::open(file, &unlock)?;
+    unlocked(file, &unlock)?;
     verify_and_thin(on, config, (file, &unlock), is_over)
 }
 
