@@ -247,9 +247,18 @@ install_version 0.0.2 >/dev/null 2>&1
 answers || fail "installed again, it does not answer"
 say "removed and installed again: the same key and data"
 
-# Purged, nothing is left.
-apt-get purge --quiet=2 --yes admit >/dev/null 2>&1
+# Purged, nothing is left but a disk that somebody mounted, which keeps what is on it.
+systemctl stop admit
+rm -rf "$backups"
+install -d -m 0700 -o admit -g admit "$backups"
+mount -t tmpfs -o mode=0755 tmpfs "$backups"
+touch "$backups/kept"
+apt-get purge --quiet=2 --yes admit >"$scratch/purging" 2>&1 || { cat "$scratch/purging"; fail "a mount stops the purge"; }
+grep --quiet "$backups is mounted" "$scratch/purging" || { cat "$scratch/purging"; fail "that a mount stays is not told"; }
+[[ -e $backups/kept ]] || fail "the purge emptied a disk that is mounted there"
+umount "$backups"
+rmdir "$backups" /var/lib/admit || fail "the purge leaves more than the mount: $(ls -A /var/lib/admit)"
 inventory | sort >"$scratch/after"
 diff "$scratch/before" "$scratch/after" || fail "purging leaves something, or took something"
 [[ $(systemctl is-system-running) == running ]] || fail "not everything runs: $(systemctl --failed --plain --no-legend)"
-say "purged: nothing is left"
+say "purged: nothing is left, and a mounted disk as it was"
