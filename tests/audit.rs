@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use admit::compose::{World, compose};
@@ -198,6 +200,37 @@ async fn heads_are_signed_by_number_and_by_time_and_not_for_themselves() {
         .windows(2)
         .all(|two| two[0].sequence + 1 == two[1].sequence);
     assert!(in_order && events[0].sequence == 0);
+}
+
+#[tokio::test]
+async fn an_export_signs_what_there_was_when_it_was_asked_for_however_busy_the_server() {
+    let server = audited(1).await;
+    let cx = server.appliance.own_context();
+    let begun = verified(&server).unwrap().heads;
+    let (is_over, written) = (AtomicBool::new(false), AtomicU64::new(0));
+    let heads = thread::scope(|scope| {
+        scope.spawn(|| {
+            // Each waits for the disk, as a caller does; the bound ends what would never end.
+            for number in 0..2_000 {
+                let cx = server.appliance.own_context();
+                let name = format!("busy {number}");
+                organization::create(&cx, &By::operator(), &name).unwrap();
+                server.settle(&cx);
+                written.fetch_add(1, Ordering::SeqCst);
+                if is_over.load(Ordering::SeqCst) {
+                    break;
+                }
+            }
+        });
+        while written.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+        let heads = audit::sign(&cx);
+        is_over.store(true, Ordering::SeqCst);
+        heads.unwrap()
+    });
+    // Those before the first wait may be more than one head covers.
+    assert!((begun + 1..=begun + 3).contains(&heads), "{begun} {heads}");
 }
 
 /// Everything of the audit as the command line exports it.

@@ -92,14 +92,17 @@ pub fn keep(cx: &Cx<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Signs until every event is covered, except the one that says so; returns how many heads there are.
+/// Signs until every event there is by now is covered, except the one that says so; returns how many heads there are.
+/// What others write meanwhile waits for its own: on a busy server there is always more.
 pub fn sign(cx: &Cx<'_>) -> Result<u64, Fault> {
-    loop {
-        match next(cx)? {
-            Some(next) => sign_one(cx, &next)?,
-            None => return Ok(last(cx)?.map_or(0, |(number, _)| number)),
+    let mut goal = None;
+    while let Some(next) = next(cx)? {
+        if next.first > *goal.get_or_insert(next.newest) {
+            break;
         }
+        sign_one(cx, &next)?;
     }
+    Ok(last(cx)?.map_or(0, |(number, _)| number))
 }
 
 /// What head `number` covers and says; `None` when there is no such head.
@@ -127,6 +130,8 @@ struct Next {
     number: u64,
     first: u64,
     until: u64,
+    /// The newest event there is, which later heads may have to cover.
+    newest: u64,
     /// The instant of its first event.
     first_at: Timestamp,
     /// Since when something waits in it that is not of our own making.
@@ -170,6 +175,7 @@ fn next(cx: &Cx<'_>) -> Result<Option<Next>, Fault> {
         number,
         first,
         until: head.sequence.min(first + COVERED - 1),
+        newest: head.sequence,
         first_at,
         since,
         before,
