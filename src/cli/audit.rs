@@ -1,9 +1,8 @@
 //! `admit audit`: what happened and who did it, as a list, as it happens, verified, and as a signed copy to keep
 //! elsewhere.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -19,7 +18,7 @@ use crate::domain::admin::{
     AdminCommand, AdminReply, Asked, AuditCommand, AuditReply, EventView, Exported, Reader,
     Verified,
 };
-use crate::kernel::{Clock as _, SystemClock, Timestamp};
+use crate::kernel::{Clock as _, SystemClock, Timestamp, files};
 use crate::upkeep::{Answer, Order, Progress, Report};
 
 #[derive(Args)]
@@ -252,36 +251,41 @@ fn read_export(path: &Path) -> Result<Exported, String> {
 
 fn export(config: &Config, to: Option<&Path>) -> ExitCode {
     let Some(path) = to else {
-        return exported(config, &mut BufWriter::new(io::stdout().lock()));
+        return ended(parts(config, &mut BufWriter::new(io::stdout().lock())));
     };
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    let file = match made {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return failed(
-                format_args!(
-                    "{} is there already, and an export replaces nothing",
-                    path.display()
-                ),
-                REFUSED,
-            );
-        }
-        Err(error) => return failed(format_args!("{}: {error}", path.display()), REFUSED),
-    };
-    let mut file = BufWriter::new(file);
-    let code = exported(config, &mut file);
-    match file.get_ref().sync_all() {
-        Ok(()) => code,
-        Err(error) => failed(format_args!("{}: {error}", path.display()), BROKEN),
-    }
+    ended(export_file(config, path))
 }
 
-fn exported(config: &Config, out: &mut impl Write) -> ExitCode {
-    match parts(config, out) {
+/// The file has its name when it is whole: one that ends at an earlier head would pass for whole.
+fn export_file(config: &Config, path: &Path) -> Result<(), (String, u8)> {
+    let shown = path.display();
+    if path.symlink_metadata().is_ok() {
+        let why = format!("{shown} is there already, and an export replaces nothing");
+        return Err((why, REFUSED));
+    }
+    let unfinished = files::beside(path, UNFINISHED);
+    let made =
+        files::remove_if_there(&unfinished).and_then(|()| files::create_private(&unfinished));
+    let file = made.map_err(|error| (format!("{shown}: {error}"), REFUSED))?;
+    let mut file = BufWriter::new(file);
+    let written = parts(config, &mut file).and_then(|()| {
+        let kept = file.get_ref().sync_all();
+        let kept = kept.and_then(|()| fs::rename(&unfinished, path));
+        kept.and_then(|()| files::sync_folder(path))
+            .map_err(|error| (format!("{shown}: {error}"), BROKEN))
+    });
+    if written.is_err() {
+        // Once it has its name, there is none.
+        let _ = files::remove_if_there(&unfinished);
+    }
+    written
+}
+
+/// What the name of a file ends with until it is whole.
+const UNFINISHED: &str = ".unfinished";
+
+fn ended(export: Result<(), (String, u8)>) -> ExitCode {
+    match export {
         Ok(()) => ExitCode::SUCCESS,
         Err((why, code)) => failed(why, code),
     }

@@ -77,6 +77,26 @@ fn the_audit_is_listed_verified_and_exported_wherever_the_store_is_open() {
 }
 
 #[test]
+fn an_export_that_failed_leaves_nothing_that_looks_like_one_and_does_not_stand_in_the_way() {
+    let site = Site::stopped();
+    let at = |name: &str| site.folder().join(name);
+    let (key, aside) = (at("admit-data/master.key"), at("aside"));
+    fs::rename(&key, &aside).unwrap();
+    let failed = site.run(&["audit", "export", "audit.jsonl"]);
+    assert_ne!(failed.code, 0, "{}", failed.out);
+    let unfinished = at("audit.jsonl.unfinished");
+    assert!(!at("audit.jsonl").exists() && !unfinished.exists());
+    fs::rename(&aside, &key).unwrap();
+    // As of one that was killed.
+    fs::write(&unfinished, "half a").unwrap();
+    let exported = site.run(&["audit", "export", "audit.jsonl"]);
+    assert_eq!((exported.code, exported.err.as_str()), (0, ""));
+    assert!(!unfinished.exists());
+    let held = site.json(&["audit", "verify", "--file", "audit.jsonl"]);
+    assert_eq!(held["heads"], 1);
+}
+
+#[test]
 fn a_running_server_is_followed_event_by_event_and_a_stopped_one_is_not() {
     let site = Site::running();
     let mut child = admit(site.folder())
