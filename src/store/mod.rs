@@ -341,6 +341,8 @@ impl Store {
     fn examine_tables(&self, examination: &mut Examination<'_>) -> ControlFlow<()> {
         for name in examination.tables() {
             let accepted = self.group.accepted();
+            // What of that is still on its way, the scan would miss and the count would have.
+            let _ = self.durable(self.mark()).wait();
             let before = examination.examined.clone();
             let tally = examination.table(&name)?;
             let counted = examination.count(&name);
@@ -350,10 +352,11 @@ impl Store {
                 // Those who write are not held up for as long as this takes: what they wrote meanwhile may be the whole
                 // difference; where it cannot be, there is damage.
                 let _ = self.durable(self.mark()).wait();
+                let counted = examination.count(&name);
+                // Behind the count: what that one has, this one has.
                 let written = self.group.accepted() - accepted;
-                let may_be = |counted: &u64| counted.abs_diff(tally.records) > written;
-                let counted = examination.count(&name).filter(may_be);
-                examination.compare(&name, tally, counted);
+                let cannot_be = |counted: &u64| counted.abs_diff(tally.records) > written;
+                examination.compare(&name, tally, counted.filter(cannot_be));
             } else {
                 // A batch may have passed between the scan and the count: once more, with writes held back and none
                 // pending.
