@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use admit::store::FaultyDisk;
+use admit::kernel::Timestamp;
+use admit::store::{FaultyDisk, Table, Verdict};
 use serde_json::{Value, json};
 
 use crate::clients::python;
@@ -23,11 +24,18 @@ async fn figures(client: &Client) -> String {
     answer.text
 }
 
-/// The value of the first sample that begins so.
-fn value(text: &str, sample: &str) -> f64 {
+/// The value of the first sample that begins so, if there is one.
+fn value(text: &str, sample: &str) -> Option<f64> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix(sample));
     let found = lines.find_map(|rest| rest.strip_prefix(' '));
-    found.map_or(0.0, |value| value.parse().unwrap())
+    found.map(|value| value.parse().unwrap())
+}
+
+#[test]
+fn a_figure_that_is_not_there_is_not_taken_for_zero() {
+    let text = "admit_store_failed 0\nadmit_store_failed_more 1\n";
+    assert_eq!(value(text, "admit_store_failed"), Some(0.0));
+    assert_eq!(value(text, "admit_store"), None);
 }
 
 #[tokio::test]
@@ -62,7 +70,7 @@ async fn what_happened_is_in_the_figures_and_no_id_is() {
         ("admit_store_failed", 0.0),
     ] {
         assert!(
-            (value(&text, sample) - expected).abs() < 0.1,
+            (value(&text, sample).unwrap() - expected).abs() < 0.1,
             "{sample}\n{text}"
         );
     }
@@ -75,10 +83,34 @@ async fn what_happened_is_in_the_figures_and_no_id_is() {
         "process_open_fds",
         "process_start_time_seconds",
     ] {
-        assert!(value(&text, sample) > 0.0, "{sample}\n{text}");
+        assert!(value(&text, sample).unwrap() > 0.0, "{sample}\n{text}");
     }
     assert!(!text.contains(&ticket) && !text.contains(&server.first_client().id));
     parsed(&text);
+}
+
+#[tokio::test]
+async fn a_crowd_of_messages_is_counted_up_to_a_bound() {
+    const DUE: Table<(u8, Timestamp, String), ()> = Table::named("outbox_due");
+    const SMS: u8 = 1;
+    let server = Server::start().await;
+    let client = Client::of(&server);
+    let store = server.appliance.store();
+    let due = server.appliance.own_context().now;
+    for (number, counted) in [(999, 999.0), (1_001, 1_000.0)] {
+        let written = store.write::<(), ()>(|tx| {
+            for message in 0..number {
+                tx.put(&DUE, &(SMS, due, message.to_string()), &())?;
+            }
+            Ok(Verdict::Commit(()))
+        });
+        store.durable(written.unwrap().mark).wait().unwrap();
+        let text = figures(&client).await;
+        let told = value(&text, r#"admit_messages_waiting{channel="SMS"}"#);
+        assert_eq!(told, Some(counted));
+    }
+    let text = figures(&client).await;
+    assert!(text.contains("at most 1000 of each are counted"), "{text}");
 }
 
 /// Python's own client for Prometheus reads it, strictly.
@@ -235,5 +267,5 @@ async fn a_server_whose_disk_has_failed_lives_and_is_not_ready() {
         "{told}"
     );
     let text = figures(&client).await;
-    assert!(value(&text, "admit_store_failed") > 0.5);
+    assert!(value(&text, "admit_store_failed").unwrap() > 0.5);
 }

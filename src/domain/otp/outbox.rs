@@ -245,7 +245,8 @@ pub fn next_due(cx: &Cx<'_>, channel: Channel) -> Result<Option<Timestamp>, Faul
     Ok(first.first().map(|((_, at, _), ())| *at))
 }
 
-/// How many messages of a channel are still to be taken away; many more than any limit lets through are told as that many.
+/// How many messages of a channel are still to be taken away; beyond [`COUNTED_MAX`] they are told as that many. Whoever
+/// asks does so often, and waits while each is read.
 pub fn waiting(cx: &Cx<'_>, channel: Channel) -> Result<usize, Fault> {
     let all = cx
         .view()
@@ -253,7 +254,8 @@ pub fn waiting(cx: &Cx<'_>, channel: Channel) -> Result<usize, Fault> {
     Ok(all.len())
 }
 
-const COUNTED_MAX: usize = 100_000;
+/// So many messages that wait are counted.
+pub const COUNTED_MAX: usize = 1_000;
 
 /// How long to wait after each failure; the last one for all that follow.
 const PAUSES: [Duration; 5] = [

@@ -164,7 +164,10 @@ fn happened(registry: &mut Registry, on: &Appliance) {
     }
     registry.register(
         "admit_messages_waiting",
-        "Messages with one-time codes that are still to be taken away, by channel",
+        format!(
+            "Messages with one-time codes that are still to be taken away, by channel; at most {} of each are counted",
+            outbox::COUNTED_MAX
+        ),
         waiting,
     );
     let attempts = Counter::<u64>::default();
