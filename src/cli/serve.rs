@@ -24,7 +24,7 @@ use crate::http::tls::{self, Certificate, Oldest, TlsFiles};
 use crate::http::{self, AllowedHosts, Limits, Ops, Settings, TrustedProxies};
 use crate::jobs::{self, certificates::Keeping};
 use crate::kernel::{Clock as _, SystemClock};
-use crate::upkeep::Site;
+use crate::upkeep::{Site, backup};
 
 pub(super) fn serve(config: &Config) -> ExitCode {
     log::start(&config.log);
@@ -191,11 +191,13 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
 
 /// What those who watch the appliance are told.
 fn ops(config: &Config, certificate: Option<Arc<Certificate>>) -> Ops {
+    let data = config.data.clone();
     Ops {
         metrics_for: config.metrics_for.clone(),
         is_leaving: Arc::new(AtomicBool::new(false)),
         data: config.data.clone(),
         certificate,
+        backup: Arc::new(move || backup::verified_at(&data)),
     }
 }
 

@@ -178,6 +178,13 @@ async fn a_backup_is_made_when_the_newest_is_old_enough_and_the_oldest_go() {
     let latest = backup::latest(&scheduled.site).unwrap();
     assert!(latest.is_verified && latest.error.is_none(), "{latest:?}");
     assert_eq!(latest.file, scheduled.of("20261125T120000Z"));
+    let verified = || backup::verified_at(&scheduled.site.config.data);
+    let at = verified();
+    assert_eq!(at, Some(scheduled.clock.now()));
+    scheduled.clock.advance(DAY);
+    fs::remove_file(scheduled.folder.path().join("passphrase")).unwrap();
+    scheduled.fails().await;
+    assert_eq!(verified(), at, "one that failed is none");
 }
 
 #[tokio::test]

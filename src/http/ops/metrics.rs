@@ -248,6 +248,11 @@ fn process(registry: &mut Registry, on: &Appliance, ops: &Ops) {
             certificate.map(seconds),
         ),
         (
+            "admit_backup_timestamp_seconds",
+            "When the newest scheduled backup was made that was verified",
+            (ops.backup)().map(seconds),
+        ),
+        (
             "admit_clock_lag_seconds",
             "How far the machine's clock is behind the last instant used",
             Some(on.clock_lag().as_secs_f64()),

@@ -18,7 +18,7 @@ use super::call::{Call, call, json, with_header};
 use super::tls::Certificate;
 use super::{Dialect, Response, Routes, any};
 use crate::domain::{Appliance, health};
-use crate::kernel::AddressRange;
+use crate::kernel::{AddressRange, Timestamp};
 
 /// What only whoever started the server knows of it.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub struct Ops {
     pub data: PathBuf,
     /// The certificate it serves with, if it does.
     pub certificate: Option<Arc<Certificate>>,
+    /// Tells when the newest backup that was verified was made.
+    pub backup: Arc<dyn Fn() -> Option<Timestamp> + Send + Sync>,
 }
 
 impl Default for Ops {
@@ -40,6 +42,7 @@ impl Default for Ops {
             is_leaving: Arc::default(),
             data: PathBuf::from("."),
             certificate: None,
+            backup: Arc::new(|| None),
         }
     }
 }

@@ -86,9 +86,9 @@ pub struct Outcome {
     pub is_verified: bool,
     /// Why there is none, or why it was not verified.
     pub error: Option<String>,
-    /// What the schedule made and has not verified yet, whatever was made since.
+    /// When the newest one by the clock was verified, whatever came of those since.
     #[serde(default)]
-    pub to_verify: Option<PathBuf>,
+    pub verified_at: Option<String>,
 }
 
 /// Does it.
@@ -123,9 +123,9 @@ pub(super) fn create(
             bytes: made.as_ref().ok().map(|made| made.bytes),
             is_verified: false,
             error: made.as_ref().err().map(ToString::to_string),
-            to_verify: latest(site).and_then(|latest| latest.to_verify),
+            verified_at: None,
         };
-        keep_outcome(&site.config, &outcome);
+        keep_outcome(&site.config, outcome);
     }
     made
 }
@@ -528,12 +528,25 @@ pub fn list(folder: &Path) -> Result<Vec<Listed>, Error> {
 
 /// What came of the latest backup, whoever asked for it; `None` when none was ever tried, or nobody can read that.
 pub fn latest(site: &Site) -> Option<Outcome> {
-    let text = fs::read(site.config.data.join(LATEST)).ok()?;
+    noted(&site.config.data)
+}
+
+/// When the newest backup by the clock that was verified was made, as is noted in the data folder.
+pub fn verified_at(data: &Path) -> Option<Timestamp> {
+    noted(data)?.verified_at?.parse().ok()
+}
+
+fn noted(data: &Path) -> Option<Outcome> {
+    let text = fs::read(data.join(LATEST)).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
-fn keep_outcome(config: &Config, outcome: &Outcome) {
-    let kept = serde_json::to_vec_pretty(outcome).map_err(Into::into);
+fn keep_outcome(config: &Config, mut outcome: Outcome) {
+    if outcome.verified_at.is_none() {
+        let before = noted(&config.data);
+        outcome.verified_at = before.and_then(|before| before.verified_at);
+    }
+    let kept = serde_json::to_vec_pretty(&outcome).map_err(Into::into);
     let path = config.data.join(LATEST);
     if let Err(error) = kept.and_then(|text| files::write_private(&path, &text)) {
         tracing::warn!(
