@@ -110,8 +110,9 @@ fn make_and_verify(
         is_verified: false,
         error: None,
         to_verify: waiting.clone(),
+        verified_at: None,
     };
-    keep_outcome(config, &outcome);
+    keep_outcome(config, outcome);
     verify_and_thin(on, config, (&file, &unlock), is_over)
 }
 
