@@ -169,6 +169,11 @@ struct InFolder {
 fn list(target: Target, folder: Option<PathBuf>) -> ExitCode {
     let as_json = target.json;
     with(target, |config| {
+        // Our own is made with the first backup; one that was named and is not there is mistyped.
+        if let Some(named) = folder.as_ref().filter(|named| !named.exists()) {
+            let words = format!("{}: there is no such folder", named.display());
+            return Err(Error::Refused(words));
+        }
         let folder = folder.unwrap_or_else(|| config.backup.folder.clone());
         // Without the key nobody can say whose they are.
         let own = backup::master_key(config).and_then(|key| Ok(backup::mark(&key)?));
@@ -229,6 +234,15 @@ impl OwnSecret {
 }
 
 impl AnySecret {
+    /// Whether any was named.
+    pub(super) fn is_named(&self) -> bool {
+        let own = &self.own;
+        own.passphrase
+            || own.passphrase_file.is_some()
+            || own.key_file.is_some()
+            || self.master_key_file.is_some()
+    }
+
     pub(super) fn unlock(&self, config: &Config) -> Result<Unlock, Error> {
         if let Some(path) = &self.own.key_file {
             return Ok(Unlock::Key(backup::read_key(path)?));

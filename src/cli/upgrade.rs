@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::backup::{AnySecret, with};
-use super::{Target, print, say};
+use super::{Target, USAGE, failed, print, say};
 use crate::compose::{Stopped, World};
 use crate::kernel::{Clock as _, SystemClock};
 use crate::upkeep::{Answer, Error, Order, upgrade};
@@ -33,6 +33,10 @@ impl Upgrade {
             from,
             secret,
         } = self;
+        if from.is_none() && secret.is_named() {
+            let why = "a passphrase or a key opens a backup, and none is named: add --dry-run --from FILE, or leave it out";
+            return failed(why, USAGE);
+        }
         let as_json = target.json;
         with(target, |config| {
             let unlock = secret.unlock(config)?;

@@ -200,7 +200,7 @@ fn copied(config: &Config, to: &Path) -> Result<RecordKey, Error> {
     let held = Lock::take(data);
     if let Err(OpenError::InUse(_)) = held {
         return Err(Error::Refused(format!(
-            "a server has the store in {shown} open: stop it first, or try on a backup of it with --from FILE"
+            "a server has the store in {shown} open: stop it first, or try on a backup of it with --dry-run --from FILE"
         )));
     }
     let _held = held.map_err(|error| Fault::internal("the store").because(error))?;
