@@ -265,17 +265,19 @@ fn certified(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey
         return Err(content(&files.chain, &"holds no certificate"));
     }
     let key = Zeroizing::new(text(&files.key)?);
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|e| match e {
-        pem::Error::NoItemsFound => content(&files.key, &"holds no private key"),
-        e => content(&files.key, &e),
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|e| {
+        if matches!(e, pem::Error::NoItemsFound) {
+            return content(&files.key, &"holds no private key");
+        }
+        content(&files.key, &e)
     })?;
-    CertifiedKey::from_der(chain, key, provider).map_err(|e| match e {
-        rustls::Error::InconsistentKeys(_) => {
+    CertifiedKey::from_der(chain, key, provider).map_err(|e| {
+        if matches!(e, rustls::Error::InconsistentKeys(_)) {
             let chain = files.chain.display();
             let words = format!("is not the key of the certificate in {chain}");
-            content(&files.key, &words)
+            return content(&files.key, &words);
         }
-        e => content(&files.key, &e),
+        content(&files.key, &e)
     })
 }
 
