@@ -51,9 +51,10 @@ impl File<'_> {
         }
         let place = || self.at(Some(&section.span()), Some(bare(name)));
         if !sections().any(|known| known == name) {
-            let refusal = match value.get_ref() {
-                DeValue::Table(_) => unknown_section(name),
-                _ => unknown_above_all(name),
+            let refusal = if matches!(value.get_ref(), DeValue::Table(_)) {
+                unknown_section(name)
+            } else {
+                unknown_above_all(name)
             };
             problems.push(Problem::new(place(), refusal));
             return;

@@ -665,8 +665,6 @@ mod tests {
             ("listen = \"127.0.0.1:1\"", "1:1: listen: is not a setting; did you mean \"server.listen\"?".into()),
             ("[server]\ndata = \"x\"", "2:1: server.data: is not a setting; did you mean \"store.data\"?".into()),
             ("ofline = true", "1:1: ofline: is not a setting; did you mean \"offline\"?".into()),
-            ("colour = true", "1:1: colour: is not a setting; above the first section stands only offline".into()),
-            ("[ofline]", "1:2: ofline: is not a section; did you mean \"offline\"?".into()),
             ("offline = 1", "1:11: offline: must be true or false, not 1".into()),
             ("[log]\noffline = true", "2:1: log.offline: belongs to no section: put the line above the first one".into()),
             ("offline = true\n[codes]\nsms = \"gateway\"\n[gateway]\nurl = \"https://g.example\"", "3:7: codes.sms: sends to somebody outside, and offline is on: choose outbox or spool".into()),
@@ -756,6 +754,28 @@ mod tests {
             ("# ä\n[log] ö", "2:7: unexpected key or value, expected newline, `#`".into()),
         ];
         for (text, expected) in &table {
+            let said = folder.load(text, &[]).unwrap_err();
+            assert_eq!(said, format!("admit.toml:{expected}"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_setting_above_the_first_section_is_not_called_a_section() {
+        let folder = Folder::new("above");
+        for (text, expected) in [
+            (
+                "offlin = true",
+                "1:1: offlin: is not a setting; did you mean \"offline\"?",
+            ),
+            (
+                "colour = true",
+                "1:1: colour: is not a setting; above the first section stands only offline",
+            ),
+            (
+                "[offlin]",
+                "1:2: offlin: is not a section; did you mean \"offline\"?",
+            ),
+        ] {
             let said = folder.load(text, &[]).unwrap_err();
             assert_eq!(said, format!("admit.toml:{expected}"), "{text}");
         }
