@@ -154,8 +154,6 @@ fn remove(folder: &Path) -> io::Result<()> {
 }
 
 pub(super) const FOLDER_FRESH: &str = "store.compacted";
-/// What is copied at once.
-
 #[cfg(test)]
 mod tests {
     use super::super::reached::Reached;
