@@ -118,6 +118,7 @@ fn the_program_was_built_with_the_settings_of_its_memory() {
     let settings = String::from_utf8(program.stderr).unwrap();
     for setting in [
         "opt.narenas: 2",
+        "opt.retain: false",
         "opt.dirty_decay_ms: 500",
         "opt.tcache_max: 4096",
     ] {
