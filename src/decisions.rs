@@ -132,3 +132,6 @@ pub mod d0042_power_cuts_are_made_from_a_drives_notes {}
 
 #[doc = include_str!("decisions/0043-memory-is-given-back-by-jemalloc.md")]
 pub mod d0043_memory_is_given_back_by_jemalloc {}
+
+#[doc = include_str!("decisions/0044-shares-of-the-master-key-are-our-own-arithmetic.md")]
+pub mod d0044_shares_of_the_master_key_are_our_own_arithmetic {}

@@ -42,7 +42,7 @@ pub use commit::{Durable, Mark, OnFailure, OnPass};
 pub use disk::{Disk, Engine, FaultyDisk, LyingDisk, RealDisk};
 pub use integrity::{Damage, Examined, Pace};
 pub use key::Key;
-pub use opening::{Before, Change, Lock, OpenError, Site};
+pub use opening::{Before, Change, Lock, Site};
 pub use reached::fits;
 pub use record::Record;
 pub use refused::OpenError;

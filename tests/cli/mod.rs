@@ -8,6 +8,7 @@ mod doctor;
 mod ends;
 mod key_pair;
 mod manual;
+mod master_key;
 mod mistyped;
 mod outbox;
 mod reach;

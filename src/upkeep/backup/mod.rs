@@ -86,6 +86,9 @@ pub struct Outcome {
     pub is_verified: bool,
     /// Why there is none, or why it was not verified.
     pub error: Option<String>,
+    /// What the schedule made and has not verified yet, whatever was made since.
+    #[serde(default)]
+    pub to_verify: Option<PathBuf>,
     /// When the newest one by the clock was verified, whatever came of those since.
     #[serde(default)]
     pub verified_at: Option<String>,
@@ -123,6 +126,7 @@ pub(super) fn create(
             bytes: made.as_ref().ok().map(|made| made.bytes),
             is_verified: false,
             error: made.as_ref().err().map(ToString::to_string),
+            to_verify: latest(site).and_then(|latest| latest.to_verify),
             verified_at: None,
         };
         keep_outcome(&site.config, outcome);

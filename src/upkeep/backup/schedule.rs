@@ -40,19 +40,30 @@ pub fn make_if_due(
     if done.is_err() && is_over.load(Ordering::SeqCst) {
         return done.map(Some);
     }
-    let outcome = Outcome {
-        at: now.to_millis().to_string(),
-        file: made
-            .as_ref()
-            .map(|(made, _)| made.file.clone())
-            .unwrap_or_default(),
-        bytes: made.as_ref().ok().map(|(made, _)| made.bytes),
-        is_verified: made.is_ok(),
-        error: made.as_ref().err().map(ToString::to_string),
-        verified_at: made.is_ok().then(|| now.to_millis().to_string()),
+    // What was set aside waits no more.
+    waiting = waiting.filter(|file| done.is_err() && file.exists());
+    let outcome = match &done {
+        Ok((verified, _)) => Outcome {
+            at: verified.made_at.clone(),
+            file: verified.file.clone(),
+            bytes: Some(verified.bytes),
+            is_verified: true,
+            error: None,
+            to_verify: None,
+            verified_at: Some(verified.made_at.clone()),
+        },
+        Err(error) => Outcome {
+            at: now.to_millis().to_string(),
+            file: waiting.clone().unwrap_or_default(),
+            bytes: None,
+            is_verified: false,
+            error: Some(error.to_string()),
+            to_verify: waiting,
+            verified_at: None,
+        },
     };
     keep_outcome(config, outcome);
-    made.map(Some)
+    done.map(Some)
 }
 
 /// What is to be done now.
