@@ -47,9 +47,16 @@ impl Destination {
         }
     }
 
+    /// The number it is. An address may begin with a plus as well.
+    fn number(&self) -> Option<&str> {
+        let is_number = self.text.starts_with('+') && !self.text.contains('@');
+        is_number.then_some(&self.text)
+    }
+
     /// The country a number belongs to, such as `+30`; an address has none.
     pub(super) fn country(&self) -> Option<&str> {
-        self.island().or_else(|| country_code(&self.text))
+        let number = self.number()?;
+        self.island().or_else(|| country_code(number))
     }
 
     /// The prefix of a country that shares the code of North America.
@@ -61,15 +68,14 @@ impl Destination {
 
     /// A number without its last digits: what those have in common that are tried one after the other.
     pub(super) fn neighbourhood(&self) -> Option<&str> {
-        let is_number = self.text.starts_with('+');
-        let end = self.text.len().checked_sub(LAST_DIGITS)?;
-        self.text.get(..end).filter(|_| is_number)
+        let number = self.number()?;
+        number.get(..number.len().checked_sub(LAST_DIGITS)?)
     }
 
     /// Whether the operator's rules and the prices of the world let it be sent to. The longest prefix that fits decides;
     /// of two that are alike the one that denies.
     pub(super) fn check(&self, policy: &CodePolicy) -> Result<(), Error> {
-        if !self.text.starts_with('+') {
+        if self.number().is_none() {
             return Ok(());
         }
         let longest = |prefixes: &[String]| {
@@ -541,6 +547,16 @@ mod tests {
             words.contains("+881") && !words.contains("234567"),
             "{words}"
         );
+    }
+
+    #[test]
+    fn an_address_that_begins_with_a_plus_is_no_number() {
+        for text in ["+@Aa", "+30@example.org", "+88161234567@example.org"] {
+            let address = Destination::parse(Channel::Email, text).expect(text);
+            assert_eq!(address.country(), None, "{text}");
+            assert_eq!(address.neighbourhood(), None, "{text}");
+            assert!(address.check(&rules(&["+1"], &["+30"])).is_ok(), "{text}");
+        }
     }
 
     proptest! {
